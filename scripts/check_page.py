@@ -12,7 +12,7 @@ Needs Chromium (`apt-get install chromium`; another one by $CHROMIUM) and Python
 - A click on each title of each table sorts its numbers upwards, another one downwards, and so does
   the keyboard.
 - Letters stand out from what is behind them, light and dark; pictures are decoded; the page is no
-  wider than a desktop's or a telephone's window.
+  wider than a large, a usual or a telephone's window, no chart is cut there, and letters can be read.
 - Dots of a roofline lie under their roofs; every place of a chart that has words tells them to the mouse
   and to the keyboard (page_spots.py).
 - SVG files that lie beside the page are XML, PNG files are whole, and both have something drawn in them.
@@ -108,6 +108,26 @@ COLOURS = """
   ];
 })()
 """
+
+
+# Charts that are wider than their place, but for those that say that they scroll.
+CUT = """
+[...document.querySelectorAll('figure.chart')]
+  .filter(figure => figure.scrollWidth > figure.clientWidth + 1 && !figure.classList.contains('goes-back'))
+  .map(figure => figure.querySelector('svg text')?.textContent ?? '')
+"""
+
+# The smallest letters of the charts that adapt themselves to the window, as they are seen.
+SMALLEST_LETTERS = """
+[...document.querySelectorAll('.chart.fluid svg text')].filter(text => text.getClientRects().length > 0)
+  .map(text => {
+    const svg = text.ownerSVGElement;
+    const scale = svg.getBoundingClientRect().width / svg.viewBox.baseVal.width;
+    return {size: parseFloat(getComputedStyle(text).fontSize) * scale, text: text.textContent.trim()};
+  })
+  .reduce((least, one) => least.size === null || one.size < least.size ? one : least, {size: null, text: ''})
+"""
+LEAST_LETTERS = 7.0
 
 
 class Browser:
@@ -329,11 +349,16 @@ def look_findings(browser, screenshots, name):
     for scheme in ("light", "dark"):
         browser.scheme(scheme)
         yield from colour_findings(browser, scheme)
-        for width in (1280, 390):
+        for width in (1920, 1280, 390):
             browser.window(width, 900)
             needed = browser.value("document.documentElement.scrollWidth")
             if needed > width:
                 yield f"size: {needed} pixels wide in a window of {width}"
+            for cut in browser.value(CUT):
+                yield f"size: `{cut}` is cut in a window of {width}"
+            small = browser.value(SMALLEST_LETTERS)
+            if small["size"] is not None and small["size"] < LEAST_LETTERS:
+                yield f"size: letters of {small['size']:.1f} pixels, `{small['text']}`, in a window of {width}"
             if screenshots:
                 browser.screenshot(screenshots / f"{name}-{scheme}-{width}.png")
         browser.window(1280, 900)
@@ -420,13 +445,13 @@ def self_test(browser, page):
             sys.exit(f"self-test: the page has no {old!r} to break")
         return text.replace(old, new, 1)
 
-    first = text.index("<figure class=\"chart\">")
+    first = text.index("<figure class=\"chart fluid\">")
     body = text.index("viewBox=", first)
     breaches = {
         "an error": (replaced("</body>", "<script>missing();</script></body>"), "script: ReferenceError"),
         "a warning": (replaced("</body>", "<script>console.warn('x');</script></body>"), "console: ['x']"),
         "a missing chart": (text[:first] + text[text.index("</figure>", first) + 9:], "charts: "),
-        "a hidden chart": (replaced("</style>", ".chart:first-child svg { display: none; }</style>"), "charts: "),
+        "a hidden chart": (replaced("</style>", ".chart.chart:first-child svg { display: none; }</style>"), "charts: "),
         "an empty chart": (text[:text.index(">", body) + 1] + text[text.index("</svg>", body):], "charts: "),
         "no sorting": (replaced("rows.sort(", "[...rows].sort("), "does not change the order"),
         "wrong sorting": (replaced("sign * (a - b)", "sign * String(a).localeCompare(String(b))"), "not ascending"),
@@ -435,6 +460,8 @@ def self_test(browser, page):
         "a dark mode without charts": (text.replace(".chart svg [", ".nothing ["), "colours: dark: chart"),
         "pale letters": (replaced("</style>", "td { color: #ccc; }</style>"), "colours: light: text"),
         "a wide page": (replaced("</main>", "<p style='width: 3000px; max-width: none'>x</p></main>"), "size: "),
+        "a cut chart": (replaced("</style>", ".chart.fluid svg { min-width: 2500px; }</style>"), "is cut in"),
+        "tiny letters": (replaced("</style>", ".chart.fluid svg text { font-size: 10px; }</style>"), "size: letters of"),
         "a broken picture": (replaced("</main>", "<img src='data:image/png;base64,AQID'></main>"), "images: "),
         "something loaded": (
             replaced("<meta http-equiv=\"Content-Security-Policy\"", "<meta name=\"none\"").replace(

@@ -22,9 +22,9 @@ SPOTS = """
   return {
     title: svg?.querySelector('text')?.textContent.trim() ?? '',
     scale,
-    roofs: [...figure.querySelectorAll('polyline.roof')].map(line =>
+    roofs: [...(svg?.querySelectorAll('polyline.roof') ?? [])].map(line =>
       ({name: line.dataset.roof, points: numbers(line.getAttribute('points'))})),
-    spots: [...figure.querySelectorAll('.spot')].map(spot => ({
+    spots: [...(svg?.querySelectorAll('.spot') ?? [])].map(spot => ({
       tip: spot.dataset.tip, label: spot.getAttribute('aria-label'), order: spot.tabIndex,
       at: ['cx', 'cy'].map(key => Number(spot.getAttribute(key))),
       x: Number(spot.dataset.x), y: Number(spot.dataset.y), limit: Number(spot.dataset.limit),

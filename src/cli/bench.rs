@@ -91,7 +91,7 @@ pub fn run(arguments: BenchArguments) -> anyhow::Result<ExitCode> {
     watcher.line.finish();
     let record = record?;
 
-    let mut text = tables::table(&record);
+    let mut text = tables::table(&record, terminal::columns());
     let written = match runs(&record) < ROUNDS * record.cases.len() && stop.signal().is_some() {
         true => keep(&record, &files, &mut text),
         false => finish(&arguments, &record, &files, &mut text),

@@ -1,6 +1,5 @@
 //! `fallline calibrate`
 
-use std::io::Write;
 use std::path::PathBuf;
 
 use clap::Args;
@@ -53,7 +52,7 @@ pub fn run(arguments: CalibrateArguments) -> anyhow::Result<()> {
             Err(error) => text += &format!("\nwarning: not kept for later: {error}\n"),
         }
     }
-    let printed = terminal::stdout().write_all(text.as_bytes());
+    let printed = terminal::print(&text);
     written?;
     Ok(printed?)
 }

@@ -3,7 +3,6 @@
 mod data;
 
 use data::TestSet;
-use std::io::Write;
 use std::path::PathBuf;
 
 use anyhow::bail;
@@ -163,7 +162,7 @@ pub fn run(arguments: EvalArguments) -> anyhow::Result<()> {
             );
         }
     }
-    Ok(terminal::coloured_stdout().write_all(text.as_bytes())?)
+    Ok(terminal::print_coloured(&text)?)
 }
 
 /// What samples have for targets that are no class for each, in which there are no mistakes to show.

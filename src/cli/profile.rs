@@ -7,7 +7,6 @@ use std::process::ExitCode;
 
 use anyhow::bail;
 use clap::Args;
-use std::io::Write;
 
 use super::output::Outputs;
 use super::signals;
@@ -143,7 +142,7 @@ pub fn run(arguments: ProfileArguments) -> anyhow::Result<ExitCode> {
     };
     let mut text = tables::table(&record, columns, layer.filter(|_| known.is_ok()), compared.as_ref());
     let written = write(&arguments, &record, &events, compared.as_ref(), &mut text);
-    let printed = terminal::coloured_stdout().write_all(text.as_bytes());
+    let printed = terminal::print_coloured(&text);
     written?;
     known?;
     printed?;

@@ -1,7 +1,7 @@
 //! `fallline report`
 
 use std::fs::File;
-use std::io::{Read, Write};
+use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use anyhow::{anyhow, bail};
@@ -60,7 +60,7 @@ pub fn run(arguments: ReportArguments) -> anyhow::Result<()> {
         Records::Search(record) => search::page(&record),
     };
     atomic_file::write(out, |file| file.write_all(text.as_bytes()))?;
-    Ok(terminal::stdout().write_all(terminal::wrote(out).as_bytes())?)
+    Ok(terminal::print(&terminal::wrote(out))?)
 }
 
 /// Whether a file is a page that this program made.

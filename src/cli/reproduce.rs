@@ -5,7 +5,7 @@ mod kept;
 mod watcher;
 
 use std::ffi::{OsStr, OsString};
-use std::io::{ErrorKind, Write};
+use std::io::ErrorKind;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -76,7 +76,7 @@ pub fn run(mut arguments: ReproduceArguments) -> anyhow::Result<ExitCode> {
 
     let mut text = String::new();
     if record.recipes.len() > 1 {
-        text += &format!("{}\n", tables::table(&record));
+        text += &format!("{}\n", tables::table(&record, terminal::columns()));
     }
     if let Some(signal) = stop.signal() {
         text += &tables::missing(&record, signal.text());
@@ -88,8 +88,7 @@ pub fn run(mut arguments: ReproduceArguments) -> anyhow::Result<ExitCode> {
     if let Some(how) = kept::how_to_go_on(&arguments).filter(|_| !record.is_complete()) {
         text += &format!("{how}\n");
     }
-    let printed =
-        watcher.unprinted.map_or_else(|| terminal::coloured_stdout().write_all(text.as_bytes()), Err);
+    let printed = watcher.unprinted.map_or_else(|| terminal::print_coloured(&text), Err);
     written?;
     let diverged = super::shared::diverged(diverged(&record), arguments.allow_divergence);
     match printed {

@@ -2,7 +2,7 @@
 
 mod arguments;
 
-use std::io::{ErrorKind, Write};
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -63,7 +63,7 @@ pub fn run(arguments: SearchArguments) -> anyhow::Result<ExitCode> {
     (search.trials, search.folds, search.threads) = (arguments.trials, arguments.folds, arguments.threads);
     search.seed = arguments.seed.unwrap_or(search.seed);
     if is_test {
-        terminal::stdout().write_all(assumed.as_bytes()).ok();
+        terminal::print(&assumed).ok();
         return range_test(&arguments, &search, &data);
     }
     let plan = Plan::new(&search, &data)?.of_command(command_line());
@@ -92,12 +92,12 @@ pub fn run(arguments: SearchArguments) -> anyhow::Result<ExitCode> {
     shown.line.finish();
     let record = record.map_err(|error| with_kept(error, journal.as_deref()))?;
 
-    let mut text = tables::result(&record);
+    let mut text = tables::result(&record, terminal::columns());
     if record.incomplete {
         text += &missing(&record, plan.trainings(), &stop, journal.as_deref());
     }
     let written = if record.incomplete { Ok(()) } else { finish(&arguments, &record, &mut text) };
-    let printed = shown.unprinted.map_or_else(|| terminal::coloured_stdout().write_all(text.as_bytes()), Err);
+    let printed = shown.unprinted.map_or_else(|| terminal::print_coloured(&text), Err);
     written?;
     match printed {
         // A closed pipe does not change the verdict.
@@ -119,9 +119,9 @@ fn range_test(arguments: &SearchArguments, search: &Search, data: &DataSet) -> a
     let record = search.range_test(data, stop.flag());
     line.finish();
     let record = SearchRecord { command: command_line(), ..record? };
-    let mut text = tables::result(&record);
+    let mut text = tables::result(&record, terminal::columns());
     let written = if record.incomplete { Ok(()) } else { finish(arguments, &record, &mut text) };
-    let printed = terminal::coloured_stdout().write_all(text.as_bytes());
+    let printed = terminal::print_coloured(&text);
     written?;
     match printed {
         Err(error) if error.kind() != ErrorKind::BrokenPipe => Err(error.into()),

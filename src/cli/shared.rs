@@ -5,6 +5,7 @@ use std::process::ExitCode;
 
 use crate::model::recipe::Override;
 use crate::report::terminal;
+use crate::report::wrap::fitted;
 
 /// The exit code of a training that has diverged.
 pub(super) const DIVERGED: u8 = 4;
@@ -12,7 +13,10 @@ pub(super) const DIVERGED: u8 = 4;
 /// A line on standard error.
 pub(super) fn say(kind: &str, text: &dyn std::fmt::Display) {
     // Unlike `eprintln!`, this does not panic where standard error is closed or full.
-    writeln!(terminal::stderr(), "{kind}: {text}").ok();
+    let text = format!("{kind}: {text}\n");
+    let columns = console::Term::stderr().size_checked().map(|(_, columns)| usize::from(columns));
+    let text = columns.map_or(text.clone(), |columns| fitted(&text, columns));
+    terminal::stderr().write_all(text.as_bytes()).ok();
 }
 
 /// Says that a training has diverged, if it has: an error with an exit code of its own, unless that was
@@ -30,9 +34,9 @@ pub(super) fn settings(texts: &[String]) -> crate::Result<Vec<Override>> {
 /// Columns of a terminal that nothing is known of.
 pub(super) const COLUMNS: usize = 80;
 
-/// The columns of the terminal that standard output goes to.
+/// The columns of the terminal that standard output goes to, or what the variable COLUMNS says.
 pub(super) fn columns() -> usize {
-    console::Term::stdout().size_checked().map_or(COLUMNS, |(_, columns)| usize::from(columns))
+    terminal::columns().unwrap_or(COLUMNS)
 }
 
 /// A word of a command line, in quotes where a shell needs them.

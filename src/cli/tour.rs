@@ -1,6 +1,6 @@
 //! `fallline tour`
 
-use std::io::{ErrorKind, Write};
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -71,7 +71,7 @@ pub fn run(arguments: TourArguments) -> anyhow::Result<ExitCode> {
     let mut text = if is_complete { pages::result(&record) } else { missing(&record, cases.len(), &stop) };
     // What is done is kept, also where another case has failed.
     let written = finish(&arguments, &record, &mut text);
-    let printed = shown.unprinted.map_or_else(|| terminal::coloured_stdout().write_all(text.as_bytes()), Err);
+    let printed = shown.unprinted.map_or_else(|| terminal::print_coloured(&text), Err);
     outcome?;
     written?;
     match printed {

@@ -11,7 +11,6 @@ mod watchers;
 
 pub use arguments::TrainArguments;
 use heading::heading;
-use std::io::Write;
 use std::path::Path;
 use std::process::ExitCode;
 
@@ -96,7 +95,7 @@ pub fn run(mut arguments: TrainArguments) -> anyhow::Result<ExitCode> {
     if !arguments.quiet {
         // Whoever asked for a saved model gets it, even if nobody reads along.
         let heading = assumed + &heading(&recipe, &data, [trained, held], &model);
-        terminal::stdout().write_all((heading + &initialised.text).as_bytes()).ok();
+        terminal::print(&(heading + &initialised.text)).ok();
     }
     for warning in &initialised.warnings {
         watchers.terminal.line().announce(&format!("warning: {warning}"));
@@ -158,7 +157,7 @@ pub fn run(mut arguments: TrainArguments) -> anyhow::Result<ExitCode> {
     if record.stop_reason == Ending::Interrupted.name() {
         text += &kept::how_to_go_on(&arguments);
     }
-    let printed = terminal::stdout().write_all(text.as_bytes());
+    let printed = terminal::print(&text);
     let text = record.diverged.as_ref().map(run::divergence);
     let code = crate::cli::shared::diverged(text, arguments.allow_divergence);
     outcomes.end(printed, code)

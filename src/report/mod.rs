@@ -29,4 +29,4 @@ pub mod terminal;
 pub mod text_record;
 pub mod tour;
 pub mod weights;
-mod wrap;
+pub(crate) mod wrap;

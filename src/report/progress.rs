@@ -106,7 +106,7 @@ impl TerminalObserver {
         if self.lines {
             let line = line();
             // A closed pipe is no reason to end the training.
-            let write = || writeln!(terminal::stdout(), "{line}").ok();
+            let write = || terminal::print(&format!("{line}\n")).ok();
             // A pipe may be full for long, and must not keep the bar from others meanwhile.
             if std::io::stdout().is_terminal() {
                 self.bar.suspend(write)
@@ -196,7 +196,7 @@ impl Spinner {
     /// # Errors
     /// If standard output takes no more.
     pub fn print(&self, text: &str) -> std::io::Result<()> {
-        self.suspend(|| terminal::coloured_stdout().write_all(text.as_bytes()))
+        self.suspend(|| terminal::print_coloured(text))
     }
 
     /// Removes the line.

@@ -4,6 +4,7 @@ mod charts;
 mod clusters;
 mod exact;
 mod facts;
+mod heroes;
 mod lloyd;
 mod mistakes;
 mod names;
@@ -94,7 +95,7 @@ pub fn page(records: &[TrainRecord]) -> String {
     if let [(_, record)] = runs[..] {
         sections.push(epoch_section(record));
     }
-    Page { title, subtitle, sections }.to_html()
+    Page { title, subtitle, heroes: heroes::of(&runs), sections }.to_html()
 }
 
 /// The title and the subtitle.

@@ -4,17 +4,18 @@ use super::numbers::{rounded, thousands};
 use super::table::{self, Side};
 use crate::model::SummaryRow;
 
-const COLUMNS: [(&str, Side); 5] = [
-    ("layer", Side::Left),
-    ("kind", Side::Left),
-    ("output", Side::Right),
-    ("parameters", Side::Right),
-    ("flops/sample", Side::Right),
+/// Titles, sides, and how soon each is left out.
+const COLUMNS: [(&str, Side, u8); 5] = [
+    ("layer", Side::Left, 0),
+    ("kind", Side::Left, 0),
+    ("output", Side::Right, 1),
+    ("parameters", Side::Right, 0),
+    ("flops/sample", Side::Right, 2),
 ];
 
 /// One line for each layer, with totals below, and where some are frozen, what is trained: flops are those of a training
-/// step.
-pub fn table(rows: &[SummaryRow]) -> String {
+/// step. Columns that have no room in `width` are left out.
+pub fn table(rows: &[SummaryRow], width: Option<usize>) -> String {
     let cells = |row: &SummaryRow| {
         let parameters = thousands(row.parameters as u64);
         let kind = if row.is_frozen { format!("{} (frozen)", row.kind) } else { row.kind.clone() };
@@ -31,7 +32,8 @@ pub fn table(rows: &[SummaryRow]) -> String {
         let trained: usize = rows.iter().filter(|row| !row.is_frozen).map(|row| row.parameters).sum();
         lines.push(["trained", "", "", &thousands(trained as u64), ""].map(String::from).to_vec());
     }
-    table::table(&COLUMNS, &lines, 1 + usize::from(is_partly_frozen))
+    let columns = COLUMNS.map(|(title, side, yields)| table::Column { title, side, yields });
+    table::fitted(&columns, &lines, 1 + usize::from(is_partly_frozen), width).0
 }
 
 #[cfg(test)]
@@ -58,7 +60,9 @@ layer  kind          output  parameters  flops/sample
 ─────────────────────────────────────────────────────
 total                           101,770       409,088
 ";
-        assert_eq!(table(&rows), expected);
+        assert_eq!(table(&rows, None), expected);
+        let narrow = table(&rows, Some(40));
+        assert!(narrow.starts_with("layer  kind          output  parameters\n"), "{narrow}");
         (rows[0].is_frozen, rows[0].flops) = (true, 200_704.0);
         let expected = "\
 layer    kind                   output  parameters  flops/sample
@@ -69,6 +73,6 @@ layer    kind                   output  parameters  flops/sample
 total                                      101,770       208,384
 trained                                      1,290
 ";
-        assert_eq!(table(&rows), expected);
+        assert_eq!(table(&rows, None), expected);
     }
 }

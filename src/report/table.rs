@@ -1,6 +1,8 @@
 //! Tables of text: columns under their titles, two spaces between them.
 
-use console::measure_text_width;
+use console::{measure_text_width, style};
+
+use super::wrap::wrapped;
 
 /// The side on which a column's texts stand.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -9,6 +11,51 @@ pub enum Side {
     Left,
     /// The right, for numbers.
     Right,
+}
+
+/// A column of a table that leaves some out where it would be too wide.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Column<'a> {
+    pub title: &'a str,
+    pub side: Side,
+    /// How soon it is left out: the highest first, 0 never.
+    pub yields: u8,
+}
+
+/// [`table`] without the columns for which there is no room in `width`, whose titles are given back. All have room if
+/// there is no `width`.
+pub fn fitted<'a>(
+    columns: &[Column<'a>],
+    rows: &[Vec<String>],
+    totals: usize,
+    width: Option<usize>,
+) -> (String, Vec<&'a str>) {
+    let mut kept: Vec<usize> = (0..columns.len()).collect();
+    let mut dropped = Vec::new();
+    loop {
+        let cells = |row: &Vec<String>| -> Vec<String> {
+            kept.iter().map(|&column| row.get(column).cloned().unwrap_or_default()).collect()
+        };
+        let titles: Vec<(&str, Side)> =
+            kept.iter().map(|&column| (columns[column].title, columns[column].side)).collect();
+        let text = table(&titles, &rows.iter().map(cells).collect::<Vec<_>>(), totals);
+        let first = kept.iter().map(|&column| columns[column].yields).max().unwrap_or(0);
+        let fits = |width: usize| text.lines().all(|line| measure_text_width(line) <= width);
+        if first == 0 || width.is_none_or(fits) {
+            return (text, dropped);
+        }
+        dropped.extend(columns.iter().filter(|column| column.yields == first).map(|column| column.title));
+        kept.retain(|&column| columns[column].yields != first);
+    }
+}
+
+/// The sentence that says which columns had no room, for lines of at most `width`; empty if all had.
+pub fn left_out(dropped: &[&str], elsewhere: &str, width: usize) -> String {
+    if dropped.is_empty() {
+        return String::new();
+    }
+    let text = format!("no room for: {}; a wider terminal{elsewhere} shows them", dropped.join(", "));
+    style(wrapped(&text, width, "")).dim().to_string()
 }
 
 /// A table with a rule below its titles, and one above its last `totals` rows if there are any.
@@ -56,6 +103,27 @@ mod tests {
 
     fn rows(rows: &[&[&str]]) -> Vec<Vec<String>> {
         rows.iter().map(|row| row.iter().map(|text| text.to_string()).collect()).collect()
+    }
+
+    #[test]
+    fn columns_yield_in_their_order() {
+        let columns = [("name", 0), ("µs", 2), ("note", 1), ("more", 2)].map(|(title, yields)| Column {
+            title,
+            side: Side::Left,
+            yields,
+        });
+        let rows = rows(&[&["a", "1,234", "x", "y"], &["longer", "5"]]);
+        let width = |width| fitted(&columns, &rows, 0, width);
+        assert_eq!(width(None).1, Vec::<&str>::new());
+        assert_eq!(width(Some(25)), width(None));
+        let (text, dropped) = width(Some(24));
+        assert_eq!((text.lines().next(), &dropped[..]), (Some("name    note"), &["µs", "more"][..]));
+        let (text, dropped) = width(Some(11));
+        assert_eq!((text.as_str(), dropped.len()), ("name\n──────\na\nlonger\n", 3));
+        // What never yields stays, however narrow it is.
+        assert_eq!(width(Some(2)).0, text);
+        assert_eq!(left_out(&[], ", --csv", 80), "");
+        assert_eq!(left_out(&["µs", "more"], "", 80), "no room for: µs, more; a wider terminal shows them\n");
     }
 
     const COLUMNS: [(&str, Side); 3] = [("name", Side::Left), ("µs", Side::Right), ("note", Side::Left)];

@@ -7,6 +7,11 @@ use console::Term;
 use indicatif::TermLike;
 
 use super::markup::{for_coloured_terminal, for_terminal};
+use super::wrap::fitted;
+
+/// The values of COLUMNS that are taken; others are no widths.
+const LEAST_COLUMNS: usize = 20;
+const MOST_COLUMNS: usize = 10_000;
 
 /// A standard stream. Names of files, models and records may come from anywhere; no control character in them
 /// gets through, but the ends of lines.
@@ -39,6 +44,35 @@ pub fn coloured_stdout() -> Clean<StdoutLock<'static>> {
 /// Standard error.
 pub fn stderr() -> Clean<StderrLock<'static>> {
     Clean { to: io::stderr().lock(), make: for_terminal }
+}
+
+/// The columns that a text for people has: those of the terminal that standard output goes to, or what the variable
+/// COLUMNS says where it goes elsewhere. Nothing is known of a pipe without it.
+pub fn columns() -> Option<usize> {
+    let of_terminal = Term::stdout().size_checked().map(|(_, columns)| usize::from(columns));
+    let is_usable = |columns: &usize| (LEAST_COLUMNS..=MOST_COLUMNS).contains(columns);
+    let asked = || std::env::var("COLUMNS").ok()?.parse().ok().filter(is_usable);
+    of_terminal.filter(|columns| *columns > 0).or_else(asked)
+}
+
+/// Prints a text for people to standard output: lines are broken between words where they would not fit.
+///
+/// # Errors
+/// If standard output takes no more.
+pub fn print(text: &str) -> io::Result<()> {
+    stdout().write_all(fit(text).as_bytes())
+}
+
+/// [`print()`] of a text of our own with colours, in which names have been made harmless before.
+///
+/// # Errors
+/// If standard output takes no more.
+pub fn print_coloured(text: &str) -> io::Result<()> {
+    coloured_stdout().write_all(fit(text).as_bytes())
+}
+
+fn fit(text: &str) -> String {
+    columns().map_or_else(|| text.to_string(), |columns| fitted(text, columns))
 }
 
 /// The line that says that a file has been written.

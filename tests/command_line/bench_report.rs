@@ -87,11 +87,11 @@ fn comma_separated_values_are_the_record_again() {
 #[test]
 fn tokens_stand_beside_samples() {
     let mut record = record();
-    assert!(!table(&record).contains("tokens/s") && !page(&record).contains("tokens/s"));
+    assert!(!table(&record, None).contains("tokens/s") && !page(&record).contains("tokens/s"));
     for case in &mut record.cases {
         case.tokens_per_second = Some(64.0 * case.samples_per_second.median);
     }
-    let text = table(&record);
+    let text = table(&record, None);
     for shown in ["tokens/s", "samples/s side by side", "tokens/s side by side"] {
         assert!(text.contains(shown), "{shown}: {text}");
     }
@@ -108,7 +108,7 @@ fn own_lines(text: &str) -> Vec<Vec<&str>> {
 fn the_terminal_shows_every_case_in_120_columns() {
     let record = record();
     // In colours if the tests run in a terminal.
-    let text = console::strip_ansi_codes(&table(&record)).into_owned();
+    let text = console::strip_ansi_codes(&table(&record, None)).into_owned();
     let lines = own_lines(&text);
     for case in record.cases.iter().filter(|case| case.framework == FALLLINE) {
         let (batch, threads) = (with_comma(case.batch), case.threads.to_string());
@@ -145,7 +145,7 @@ fn what_was_not_measured_takes_no_column() {
     for case in &mut record.cases {
         (case.scaling_efficiency, case.peak_memory_bytes, case.waiting) = (None, None, None);
     }
-    let text = console::strip_ansi_codes(&table(&record)).into_owned();
+    let text = console::strip_ansi_codes(&table(&record, None)).into_owned();
     for column in ["scaling", "memory", "waiting", "side by side", "times as fast"] {
         assert!(!text.contains(column), "{column} in\n{text}");
         assert!(!page(&record).contains(&format!(">{column}</button>")), "{column}");
@@ -161,9 +161,10 @@ fn parts_of_a_resumed_benchmark_are_told() {
     record.cases[0].measured = vec![part("2026-01-02T03:04:05Z", 30)];
     record.cases[1].measured = record.cases[0].measured.clone();
     let said = "parts on this machine";
-    assert!(!table(&record).contains(said) && !page(&record).contains(said));
+    assert!(!table(&record, None).contains(said) && !page(&record).contains(said));
     record.cases[1].measured = vec![part("2026-01-02T03:04:05Z", 20), part("2026-01-08T00:00:00Z", 10)];
-    let text = console::strip_ansi_codes(&table(&record)).split_whitespace().collect::<Vec<_>>().join(" ");
+    let text =
+        console::strip_ansi_codes(&table(&record, None)).split_whitespace().collect::<Vec<_>>().join(" ");
     let note = "measured in 2 parts on this machine, the first begun at 2026-01-02T03:04:05Z, the last at \
                 2026-01-08T00:00:00Z; the results as JSON say when each case was";
     assert!(text.contains(note), "{text}");
@@ -268,7 +269,7 @@ fn hostile_names_stay_texts() {
     for tag in ["<script", "</script", "<b>", "<svg", "</svg", "</style"] {
         assert_eq!(html.matches(tag).count(), plain.matches(tag).count(), "{tag}");
     }
-    let text = console::strip_ansi_codes(&table(&record)).into_owned();
+    let text = console::strip_ansi_codes(&table(&record, None)).into_owned();
     assert!(text.contains("mnist-mlp") && text.contains("pytorch-eager"));
     let letters = text.lines().flat_map(str::chars);
     assert_eq!(letters.filter(|letter| letter.is_control()).count(), 0, "{text:?}");

@@ -201,7 +201,7 @@ fn of_text(text: &Text, arguments: &Info) -> anyhow::Result<()> {
             TextRecord::of_set(&data)?
         }
     };
-    terminal::stdout().write_all(text_record::text(&record).as_bytes())?;
+    terminal::print(&text_record::text(&record))?;
     if let Some(path) = &arguments.json {
         json::write(path, &record)?;
     }
@@ -209,7 +209,7 @@ fn of_text(text: &Text, arguments: &Info) -> anyhow::Result<()> {
 }
 
 fn tell(record: &TableRecord, json_path: Option<&Path>) -> anyhow::Result<()> {
-    terminal::stdout().write_all(data_table::text(record, shared::columns()).as_bytes())?;
+    terminal::print(&data_table::text(record, shared::columns()))?;
     if let Some(path) = json_path {
         json::write(path, record)?;
     }

@@ -1,6 +1,5 @@
 //! `fallline export --pytorch`
 
-use std::io::Write;
 use std::path::Path;
 
 use clap::ValueEnum;
@@ -34,5 +33,5 @@ pub fn run(model: &Path, file: &Path, style: Named, quiet: bool) -> anyhow::Resu
         return Ok(());
     }
     let text = report::weights::exported(&exported) + &terminal::wrote(file);
-    Ok(terminal::stdout().write_all(text.as_bytes())?)
+    Ok(terminal::print(&text)?)
 }

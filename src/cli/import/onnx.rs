@@ -1,6 +1,5 @@
 //! ONNX files.
 
-use std::io::Write;
 use std::path::Path;
 
 use super::super::shared;
@@ -26,14 +25,14 @@ pub struct Request<'a> {
 /// Imports an ONNX file by its graph, or lists what is in it.
 pub fn run(file: OnnxFile, request: &Request) -> anyhow::Result<()> {
     let Some(path) = request.save else {
-        return Ok(terminal::stdout().write_all(listed(&file.contents()).as_bytes())?);
+        return Ok(terminal::print(&listed(&file.contents()))?);
     };
     let imported = imported(request, file)?;
     imported.save(path)?;
     if request.quiet {
         return Ok(());
     }
-    Ok(terminal::stdout().write_all(told(&imported, path).as_bytes())?)
+    Ok(terminal::print(&told(&imported, path))?)
 }
 
 fn imported(request: &Request, file: OnnxFile) -> crate::Result<Imported> {
@@ -79,7 +78,7 @@ fn told(imported: &Imported, path: &Path) -> String {
         (0.0, 1.0) => scaled,
         (mean, deviation) => format!("({scaled} - {mean}) / {deviation}"),
     };
-    let mut text = summary::table(&model.summary());
+    let mut text = summary::table(&model.summary(), terminal::columns());
     text += &format!("input: {}, of which the network sees {seen}\n", shape(model.input()));
     text.extend(imported.notes.iter().map(|note| format!("{note}\n")));
     for_terminal(&text) + &terminal::wrote(path)

@@ -1,7 +1,6 @@
 //! `fallline import` of state dicts of PyTorch.
 
 use std::ffi::OsStr;
-use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -94,7 +93,7 @@ pub fn run(mut request: Request) -> anyhow::Result<()> {
         return Ok(());
     }
     let text = report::weights::imported(&pairing) + &terminal::wrote(&save);
-    Ok(terminal::stdout().write_all(text.as_bytes())?)
+    Ok(terminal::print(&text)?)
 }
 
 /// The recipe for its data, and what is known of these: without reading any, if they are a published set whose form is

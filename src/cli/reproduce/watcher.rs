@@ -1,6 +1,5 @@
 //! Who watches a reproduction from the command line.
 
-use std::io::Write;
 use std::path::Path;
 
 use crate::cli::partial::Growing;
@@ -35,7 +34,7 @@ impl Watcher<'_> {
     fn print(&mut self, text: &str) {
         // The results are written even if nobody reads along; what could not be printed is told at the end.
         let mut printed = Ok(());
-        self.line.suspend(|| printed = terminal::coloured_stdout().write_all(text.as_bytes()));
+        self.line.suspend(|| printed = terminal::print_coloured(text));
         if let Err(error) = printed {
             self.unprinted.get_or_insert(error);
         }

@@ -6,7 +6,7 @@ use crate::model::recipe::{AverageMethod, TrainConfig};
 use crate::model::{Model, Recipe};
 use crate::optim::schedule::Schedule;
 use crate::report::numbers::{counted, shape, thousands};
-use crate::report::summary;
+use crate::report::{summary, terminal};
 
 /// What is about to be trained, with so many samples to learn from and so many set aside for validation.
 pub(super) fn heading(recipe: &Recipe, data: &DataSet, [trained, held]: [usize; 2], model: &Model) -> String {
@@ -40,7 +40,7 @@ pub(super) fn heading(recipe: &Recipe, data: &DataSet, [trained, held]: [usize; 
         batches(&recipe.train),
         counted(recipe.train.epochs, "epoch"),
         recipe.train.seed,
-        summary::table(&model.summary_with(&model.frozen(recipe).unwrap_or_default())),
+        summary::table(&model.summary_with(&model.frozen(recipe).unwrap_or_default()), terminal::columns()),
     )
 }
 

@@ -5,9 +5,8 @@ use super::machine;
 use super::tasks::{doubts, frameworks, parts as measured_in, ratios};
 use super::terminal::{margins, microseconds, percent, place};
 use crate::bench::record::{BenchRecord, CaseRecord, FALLLINE};
-use crate::report::chart::short;
 use crate::report::numbers::{bytes, counted, rounded, thousands};
-use crate::report::page::{Cell, Column, Page, Part, Section, Table, Tone};
+use crate::report::page::{Cell, Column, Hero, Page, Part, Section, Table, Tone};
 
 /// The page as one HTML file.
 pub fn page(record: &BenchRecord) -> String {
@@ -37,23 +36,31 @@ pub fn page(record: &BenchRecord) -> String {
         machine.instruction_set,
         machine.os
     );
-    Page { title: "Training throughput".into(), subtitle, sections }.to_html()
+    Page { title: "Training throughput".into(), subtitle, heroes: heroes(record), sections }.to_html()
 }
 
-fn summary(record: &BenchRecord) -> Vec<Part> {
+/// The largest throughput, the largest fraction of the peak, and beside whom the first was measured; else how many cases.
+fn heroes(record: &BenchRecord) -> Vec<Hero> {
     let own = || record.cases.iter().filter(|case| case.framework == FALLLINE);
     let most = |value: &dyn Fn(&CaseRecord) -> f64| own().max_by(|a, b| value(a).total_cmp(&value(b)));
     let at = |case: &CaseRecord| format!("{} {}, {}", case.recipe, case.optimizer, place(case));
-    let mut facts = vec![("Cases".to_string(), thousands(record.cases.len() as u64))];
-    if let Some(case) = most(&|case| case.samples_per_second.median) {
-        let speed = short(case.samples_per_second.median);
-        facts.push(("Fastest".into(), format!("{speed} samples/s ({})", at(case))));
-    }
-    if let Some(case) = most(&|case| case.fraction_of_peak.median) {
-        let fraction = percent(case.fraction_of_peak.median);
-        facts.push(("Nearest to the peak".into(), format!("{fraction} ({})", at(case))));
-    }
-    let mut parts = vec![Part::Facts(facts)];
+    let fastest = most(&|case| case.samples_per_second.median).map(|case| {
+        let speed = rounded(case.samples_per_second.median);
+        Hero::new("Fastest", format!("{speed} samples/s"), at(case))
+    });
+    let nearest = most(&|case| case.fraction_of_peak.median)
+        .map(|case| Hero::new("Nearest to the peak", percent(case.fraction_of_peak.median), at(case)));
+    let beside = ratios(record).into_iter().min_by(|a, b| a.mean().total_cmp(&b.mean()));
+    let cases = || Hero::new("Cases", thousands(record.cases.len() as u64), String::new());
+    let last = beside.map_or_else(cases, |ratio| {
+        let name = format!("Beside {}", ratio.framework());
+        Hero::new(&name, format!("{:.2} times", ratio.mean()), ratio.range())
+    });
+    fastest.into_iter().chain(nearest).chain([last]).collect()
+}
+
+fn summary(record: &BenchRecord) -> Vec<Part> {
+    let mut parts = vec![Part::Text(format!("Measured: {}.", counted(record.cases.len(), "case")))];
     parts.extend(ratios(record).iter().map(|ratio| Part::Text(ratio.sentence() + ".")));
     let warnings = record.calibration.iter().flat_map(|calibration| &calibration.warnings);
     let mut notes: Vec<String> = record.notes.clone();

@@ -110,16 +110,26 @@ pub(super) struct Ratio<'a> {
 }
 
 impl Ratio<'_> {
+    pub(super) fn framework(&self) -> String {
+        printable(self.framework)
+    }
+
+    pub(super) fn mean(&self) -> f64 {
+        self.mean
+    }
+
+    /// The cases in words: "geometric mean of 15 cases, from 1.21 to 2.30".
+    pub(super) fn range(&self) -> String {
+        match self.cases {
+            1 => "one case".to_string(),
+            cases => format!("geometric mean of {cases} cases, from {:.2} to {:.2}", self.least, self.most),
+        }
+    }
+
     /// The ratio in words: "fallline is 1.64 times as fast as pytorch-eager (15 cases, 1.21 to 2.30 times)".
     pub(super) fn sentence(&self) -> String {
-        let Ratio { framework, mean, least, most, cases } = self;
-        let framework = printable(framework);
-        let range = if *cases == 1 {
-            "one case".to_string()
-        } else {
-            format!("geometric mean of {cases} cases, from {least:.2} to {most:.2}")
-        };
-        format!("{FALLLINE} is {mean:.2} times as fast as {framework} ({range})")
+        let (framework, range) = (self.framework(), self.range());
+        format!("{FALLLINE} is {:.2} times as fast as {framework} ({range})", self.mean)
     }
 }
 

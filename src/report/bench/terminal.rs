@@ -13,19 +13,23 @@ use crate::report::wrap::wrapped;
 /// The most columns of a note.
 const COLUMNS: usize = 100;
 
-/// A column of the table of our own cases: title, side, and its text, empty where there is none.
-type Column<'a> = (&'static str, Side, Box<dyn Fn(&CaseRecord) -> String + 'a>);
+/// The most doubtful cases that have a line each.
+const MOST_DOUBTFUL: usize = 4;
+
+/// A column of the table of our own cases: title, side, how soon it is left out (see [`table::Column`]), and its text, empty
+/// where there is none.
+type Column<'a> = (&'static str, Side, u8, Box<dyn Fn(&CaseRecord) -> String + 'a>);
 
 /// Our cases, network by network, with the doubtful ones below; then other frameworks side by side.
-/// Coloured if standard output is a terminal that wants it.
-pub fn table(record: &BenchRecord) -> String {
+/// Columns that have no room in `width` are left out. Coloured if standard output is a terminal that wants it.
+pub fn table(record: &BenchRecord, width: Option<usize>) -> String {
     let frameworks = frameworks(record);
     let mut text = String::new();
     for task in tasks(record) {
         let own = task.own();
         if !own.is_empty() {
             text += &heading(&task, own[0]);
-            text += &own_table(&task, &own);
+            text += &own_table(&task, &own, width);
             text += &doubtful(&task, &own);
             text.push('\n');
         }
@@ -52,7 +56,7 @@ fn heading(task: &Task, first: &CaseRecord) -> String {
 }
 
 /// The table of our own cases; columns without a single value are left out.
-fn own_table(task: &Task, own: &[&CaseRecord]) -> String {
+fn own_table(task: &Task, own: &[&CaseRecord], width: Option<usize>) -> String {
     let fastest = own.iter().map(|case| case.samples_per_second.median).fold(0.0, f64::max);
     let best = own.iter().map(|case| case.fraction_of_peak.median).fold(0.0, f64::max);
     let good = |text: String, is_best: bool| {
@@ -60,44 +64,49 @@ fn own_table(task: &Task, own: &[&CaseRecord]) -> String {
     };
     let optional = |value: Option<String>| value.unwrap_or_default();
     let columns: [Column; 13] = [
-        ("optimizer", Side::Left, Box::new(|case| task.rule(case))),
-        ("batch", Side::Right, Box::new(|case| thousands(case.batch as u64))),
-        ("threads", Side::Right, Box::new(|case| case.threads.to_string())),
+        ("optimizer", Side::Left, 0, Box::new(|case| task.rule(case))),
+        ("batch", Side::Right, 0, Box::new(|case| thousands(case.batch as u64))),
+        ("threads", Side::Right, 0, Box::new(|case| case.threads.to_string())),
         (
             "samples/s",
             Side::Right,
+            0,
             Box::new(|case| {
                 let median = case.samples_per_second.median;
                 good(rounded(median), median == fastest)
             }),
         ),
-        ("tokens/s", Side::Right, Box::new(|case| optional(case.tokens_per_second.map(rounded)))),
-        ("95 % interval", Side::Right, Box::new(interval)),
-        ("step µs", Side::Right, Box::new(|case| microseconds(case.step_us))),
-        ("GFLOP/s", Side::Right, Box::new(|case| format!("{:.1}", case.gflops))),
+        ("tokens/s", Side::Right, 1, Box::new(|case| optional(case.tokens_per_second.map(rounded)))),
+        ("95 % interval", Side::Right, 4, Box::new(interval)),
+        ("step µs", Side::Right, 5, Box::new(|case| microseconds(case.step_us))),
+        ("GFLOP/s", Side::Right, 7, Box::new(|case| format!("{:.1}", case.gflops))),
         (
             "of peak",
             Side::Right,
+            2,
             Box::new(|case| {
                 let fraction = case.fraction_of_peak.median;
                 good(percent(fraction), fraction == best)
             }),
         ),
-        ("scaling", Side::Right, Box::new(|case| optional(case.scaling_efficiency.map(percent)))),
+        ("scaling", Side::Right, 6, Box::new(|case| optional(case.scaling_efficiency.map(percent)))),
         (
             "update",
             Side::Right,
+            9,
             Box::new(|case| optional(case.update_bytes_per_step.map(|count| bytes(count as u64)))),
         ),
-        ("memory", Side::Right, Box::new(|case| optional(case.peak_memory_bytes.map(bytes)))),
-        ("waiting", Side::Right, Box::new(|case| optional(case.waiting.map(waiting)))),
+        ("memory", Side::Right, 10, Box::new(|case| optional(case.peak_memory_bytes.map(bytes)))),
+        ("waiting", Side::Right, 8, Box::new(|case| optional(case.waiting.map(waiting)))),
     ];
     let filled: Vec<&Column> =
-        columns.iter().filter(|(_, _, text)| own.iter().any(|case| !text(case).is_empty())).collect();
+        columns.iter().filter(|(_, _, _, text)| own.iter().any(|case| !text(case).is_empty())).collect();
     let rows: Vec<Vec<String>> =
-        own.iter().map(|case| filled.iter().map(|(_, _, text)| text(case)).collect()).collect();
-    let titles: Vec<(&str, Side)> = filled.iter().map(|(title, side, _)| (*title, *side)).collect();
-    table::table(&titles, &rows, 0)
+        own.iter().map(|case| filled.iter().map(|(_, _, _, text)| text(case)).collect()).collect();
+    let titles: Vec<table::Column> =
+        filled.iter().map(|&&(title, side, yields, _)| table::Column { title, side, yields }).collect();
+    let (text, dropped) = table::fitted(&titles, &rows, 0, width);
+    text + &table::left_out(&dropped, ", --out or --csv", width.unwrap_or(COLUMNS).min(COLUMNS))
 }
 
 /// [`margins`], with a star if runs lie far off: "-0.8 +9.9 %*".
@@ -132,8 +141,17 @@ pub(super) fn microseconds(time: f64) -> String {
     if time < 999.95 { format!("{time:.1}") } else { rounded(time) }
 }
 
-/// The doubtful cases, one line for each.
+/// The doubtful cases, one line for each; one for all where they are many.
 fn doubtful(task: &Task, own: &[&CaseRecord]) -> String {
+    let count = own.iter().filter(|case| !doubts(case).is_empty()).count();
+    if count > MOST_DOUBTFUL {
+        let text = format!(
+            "  ! {count} of {} cases are doubtful: runs far from the median, wide intervals or much waiting; --out and \
+             --json say which",
+            own.len()
+        );
+        return format!("{}\n", style(text).yellow());
+    }
     let line = |case: &&CaseRecord| {
         let doubts = doubts(case);
         let text = format!("  ! {} {}: {}", task.rule(case), place(case), doubts.join(", "));

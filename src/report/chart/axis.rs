@@ -1,5 +1,7 @@
 //! The axes of charts: the places of values, and the labels.
 
+use crate::report::numbers::{percent, significant};
+
 /// Ticks that a linear axis aims at.
 const TICKS: f64 = 5.0;
 
@@ -36,6 +38,22 @@ impl Axis {
     /// This axis on another scale.
     pub fn on(self, scale: Scale) -> Axis {
         Axis { scale, ..self }
+    }
+
+    /// The label, and that the axis is logarithmic where it is.
+    pub(super) fn caption(&self) -> String {
+        match self.scale {
+            Scale::Log2 | Scale::Log10 if !self.label.is_empty() => format!("{} (log scale)", self.label),
+            _ => self.label.clone(),
+        }
+    }
+
+    /// A value as a reader is told it: 97.65 %, 189,778.
+    pub(super) fn told(&self, value: f64) -> String {
+        match self.unit {
+            Unit::Percent => percent(value),
+            Unit::Number | Unit::Whole => significant(value),
+        }
     }
 
     /// This axis in another unit.

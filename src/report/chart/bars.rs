@@ -6,7 +6,7 @@ use super::axis::{Scale, Span, Unit, short};
 use super::canvas::{Canvas, PALETTE, QUIET, Side, TEXT, text_width};
 use super::charts::{BarChart, Point};
 use super::frame::{self, BELOW_GRID, LABEL_SIZE, Look, WIDER_LETTERS};
-use super::pixels::WIDTH;
+use super::spots::Place;
 
 /// The height of the grid.
 const HEIGHT: f64 = 268.0;
@@ -20,8 +20,8 @@ const WIDEST: f64 = 56.0;
 /// The size of the numbers over the bars.
 const VALUE_SIZE: f64 = 10.5;
 
-pub(super) fn height(chart: &BarChart) -> u32 {
-    (frame::top(&names(chart), f64::from(WIDTH)) + HEIGHT + BELOW_GRID) as u32
+pub(super) fn height(chart: &BarChart, width: u32) -> u32 {
+    (frame::top(&names(chart), f64::from(width)) + HEIGHT + BELOW_GRID) as u32
 }
 
 fn names(chart: &BarChart) -> Vec<&str> {
@@ -58,6 +58,11 @@ pub(super) fn draw<B: DrawingBackend>(chart: &BarChart, canvas: &mut Canvas<B>) 
             canvas.rectangle((left, top.min(foot)), (right, top.max(foot)), look.ink, 1.0);
             let ends = (frame.y(value.low), frame.y(value.high));
             frame::draw_whisker(canvas, (left + right) / 2.0, ends, TEXT);
+            let first = if series.name.is_empty() { &chart.title } else { &series.name };
+            let told = format!("{} {}", chart.y.label, value.told(&chart.y));
+            let lines = [first.clone(), format!("{} {name}", chart.x_label), told];
+            let place = Place::Rectangle((left, top.min(foot) - 2.0), (right, top.max(foot)));
+            canvas.spots.add(place, &lines, &[], group == 0);
             if all_fit {
                 let above = ends.1.unwrap_or(top).min(top).min(foot) - 9.0;
                 let label = label(&value, chart.y.unit);

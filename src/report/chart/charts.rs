@@ -37,6 +37,16 @@ impl Point {
     pub fn new(x: f64, y: f64) -> Point {
         Point { x, y, low: y, high: y }
     }
+
+    /// The value on this axis, with its interval if it has one, as a reader is told them.
+    pub(super) fn told(&self, y: &Axis) -> String {
+        let value = y.told(self.y);
+        if self.low < self.high {
+            format!("{value}, from {} to {}", y.told(self.low), y.told(self.high))
+        } else {
+            value
+        }
+    }
 }
 
 /// Groups of bars side by side, one bar for each series.
@@ -207,6 +217,14 @@ impl Coordinate {
         match self {
             Coordinate::Numbers(axis) => &axis.label,
             Coordinate::Names { label, .. } => label,
+        }
+    }
+
+    /// The name, and that the axis is logarithmic where it is.
+    pub(super) fn caption(&self) -> String {
+        match self {
+            Coordinate::Numbers(axis) => axis.caption(),
+            Coordinate::Names { label, .. } => label.clone(),
         }
     }
 }

@@ -137,7 +137,7 @@ pub(super) fn draw<B: DrawingBackend>(
     let (top, bottom) = (top(&names, canvas.width), canvas.height - BELOW_GRID);
     let frame = Frame { left, right: canvas.width - MARGIN - 8.0, top, bottom, y };
     let room = canvas.width - 2.0 * MARGIN;
-    canvas.text_within(&axis.label, (MARGIN, top - 22.0), LABEL_SIZE, QUIET, Side::Begin, room);
+    canvas.text_within(&axis.caption(), (MARGIN, top - 22.0), LABEL_SIZE, QUIET, Side::Begin, room);
     for (value, label) in &frame.y.ticks {
         let Some(height) = frame.y(*value) else { continue };
         canvas.line(&[(left, height), (frame.right, height)], 1.0, GRID);
@@ -191,6 +191,11 @@ pub(super) fn draw_mark<B: DrawingBackend>(canvas: &mut Canvas<B>, at: (f64, f64
 /// The shortest interval that is drawn; shorter ones would be blots.
 const SHORTEST_WHISKER: f64 = 3.0;
 
+/// Whether an interval between these heights is drawn.
+pub(super) fn is_whisker(low: f64, high: f64) -> bool {
+    (low - high).abs() >= SHORTEST_WHISKER
+}
+
 /// A thin line from the low to the high end of an interval, if it is long enough to be seen.
 pub(super) fn draw_whisker<B: DrawingBackend>(
     canvas: &mut Canvas<B>,
@@ -199,7 +204,7 @@ pub(super) fn draw_whisker<B: DrawingBackend>(
     ink: Ink,
 ) {
     let (Some(low), Some(high)) = ends else { return };
-    if (low - high).abs() < SHORTEST_WHISKER {
+    if !is_whisker(low, high) {
         return;
     }
     canvas.line(&[(x, low), (x, high)], 1.25, ink);

@@ -4,8 +4,9 @@ use plotters::backend::DrawingBackend;
 
 use super::canvas::{Canvas, HEAT, ON_COLOUR, QUIET, Side, TEXT, text_width};
 use super::charts::HeatMap;
-use super::frame::{self, LABEL_SIZE};
+use super::frame::{self, LABEL_SIZE, WIDER_LETTERS};
 use super::names::cut;
+use super::spots::Place;
 
 const ROW: f64 = 28.0;
 const MARGIN: f64 = 16.0;
@@ -18,6 +19,12 @@ const BELOW: f64 = 56.0;
 const WIDEST: f64 = 96.0;
 /// The most of the width that the names of rows take.
 const NAMES: f64 = 0.4;
+
+/// The least size of the letters in a narrow cell.
+const SMALLEST: f64 = 8.5;
+
+/// The most cells that tell their numbers: a page of more would be long in loading.
+const MOST_TOLD: usize = 400;
 
 /// The depth from which on letters are white, on paper as well as on a dark page.
 const DEEP: f64 = 0.7;
@@ -39,6 +46,11 @@ pub(super) fn draw<B: DrawingBackend>(chart: &HeatMap, canvas: &mut Canvas<B>) {
     let room = canvas.width - MARGIN - left;
     let cell = (room / chart.columns.len().max(1) as f64).min(WIDEST);
     let (above, bottom) = (above(chart), canvas.height - BELOW);
+    let texts = chart.cells.iter().flatten().flatten().map(|shade| text_width(&shade.text, LABEL_SIZE));
+    let widest = texts.fold(1.0, f64::max) * WIDER_LETTERS;
+    let size = (LABEL_SIZE * (cell - 2.0) / widest).clamp(SMALLEST, LABEL_SIZE);
+    let are_told = chart.rows.len() * chart.columns.len() <= MOST_TOLD;
+    let mut is_first = true;
 
     canvas.text_within(&chart.y_label, (MARGIN, above - BELOW_LABEL), LABEL_SIZE, QUIET, Side::Begin, room);
     for (index, (name, shades)) in chart.rows.iter().zip(&chart.cells).enumerate() {
@@ -57,7 +69,16 @@ pub(super) fn draw<B: DrawingBackend>(chart: &HeatMap, canvas: &mut Canvas<B>) {
             canvas.rectangle(from, to, HEAT, 0.04 + 0.96 * depth);
             let ink = if depth > DEEP { ON_COLOUR } else { TEXT };
             let middle = ((from.0 + to.0) / 2.0, (from.1 + to.1) / 2.0);
-            canvas.text_within(&shade.text, middle, LABEL_SIZE, ink, Side::Middle, cell - 2.0);
+            canvas.text_within(&shade.text, middle, size, ink, Side::Middle, cell - 2.0);
+            if are_told {
+                let of = |label: &str, name: &str| format!("{label} {name}").trim().to_string();
+                let lines = [
+                    format!("{}: {}", chart.title, shade.text),
+                    of(&chart.y_label, name),
+                    of(&chart.x_label, &chart.columns[column]),
+                ];
+                canvas.spots.add(Place::Rectangle(from, to), &lines, &[], std::mem::take(&mut is_first));
+            }
         }
     }
     for (column, name) in chart.columns.iter().enumerate() {

@@ -29,7 +29,7 @@ pub use charts::{
     Point, Roof, Roofline, ScatterChart, Series, Shade, SpanChart,
 };
 use names::cut;
-use pixels::{FINE, PNG_SCALE, WIDTH, averaged, encoded};
+use pixels::{FINE, PHONE, PNG_SCALE, WIDTH, averaged, encoded};
 pub use sheet::{Tile, contact_sheet};
 
 use super::markup::escaped;
@@ -131,28 +131,32 @@ impl Chart {
 
     /// Whether it takes the width of a page.
     pub fn is_wide(&self) -> bool {
-        self.size().0 > WIDTH
+        self.width() > WIDTH
     }
 
     /// Whether it can be read on a telephone as it is.
     pub fn is_narrow(&self) -> bool {
-        self.size().0 < WIDTH
+        self.width() < WIDTH
     }
 
-    /// Width and height in CSS pixels.
-    fn size(&self) -> (u32, u32) {
-        let width = match self {
+    /// The width in CSS pixels.
+    fn width(&self) -> u32 {
+        match self {
             Chart::Spans(chart) => chart.width(),
             Chart::Parallel(chart) => parallel::width(chart),
             Chart::Plane(_) => plane::WIDTH,
             _ => WIDTH,
-        };
+        }
+    }
+
+    /// Width and height in CSS pixels, of a drawing of this width.
+    fn size(&self, width: u32) -> (u32, u32) {
         let height = match self {
-            Chart::Lines(chart) => lines::height(chart),
-            Chart::Bars(chart) => bars::height(chart),
-            Chart::Scatter(_) => scatter::height(),
+            Chart::Lines(chart) => lines::height(chart, width),
+            Chart::Bars(chart) => bars::height(chart, width),
+            Chart::Scatter(_) => scatter::height(width),
             Chart::Heat(chart) => heat::height(chart),
-            Chart::Roofline(chart) => roofline::height(chart),
+            Chart::Roofline(chart) => roofline::height(chart, width),
             Chart::Spans(chart) => spans::height(chart),
             Chart::Parallel(chart) => parallel::height(chart),
             Chart::Plane(chart) => plane::height(chart),
@@ -175,24 +179,38 @@ impl Chart {
 
     /// The chart as an SVG file, on white paper.
     pub fn to_svg(&self) -> String {
-        let (width, height) = self.size();
+        let (width, height) = self.size(self.width());
         let paper = "<rect width=\"100%\" height=\"100%\" fill=\"#FFFFFF\"/>\n";
         let attributes =
             format!("xmlns=\"http://www.w3.org/2000/svg\" width=\"{width}\" height=\"{height}\"");
-        self.svg(&attributes, paper, false)
+        self.svg(&attributes, paper, self.width(), false)
     }
 
     /// The chart for a page: without paper, as wide as its place, named for those who cannot see it.
     pub fn to_inline_svg(&self) -> String {
-        let label = escaped(&self.description());
-        // Elements inside a picture cannot be reached by keyboard.
-        let role = if matches!(self, Chart::Roofline(_) | Chart::Spans(_)) { "group" } else { "img" };
-        self.svg(&format!("role=\"{role}\" aria-label=\"{label}\""), "", true)
+        self.svg(&self.attributes(), "", self.width(), true)
     }
 
-    /// The chart as SVG. With `spots`, places tell their numbers.
-    fn svg(&self, attributes: &str, paper: &str, spots: bool) -> String {
-        let (width, height) = self.size();
+    /// The chart for a page in a narrow window, whose letters would be too small in the other drawing; nothing of a chart
+    /// that cannot be drawn so narrow.
+    pub fn to_phone_svg(&self) -> Option<String> {
+        let is_fluid = matches!(
+            self,
+            Chart::Lines(_) | Chart::Bars(_) | Chart::Scatter(_) | Chart::Heat(_) | Chart::Roofline(_)
+        );
+        is_fluid.then(|| self.svg(&format!("class=\"phone\" {}", self.attributes()), "", PHONE, true))
+    }
+
+    fn attributes(&self) -> String {
+        let label = escaped(&self.description());
+        // Elements inside a picture cannot be reached by keyboard.
+        let role = if matches!(self, Chart::Parallel(_) | Chart::Plane(_)) { "img" } else { "group" };
+        format!("role=\"{role}\" aria-label=\"{label}\"")
+    }
+
+    /// The chart as SVG, `width` CSS pixels wide. With `spots`, places tell their numbers.
+    fn svg(&self, attributes: &str, paper: &str, width: u32, spots: bool) -> String {
+        let (width, height) = self.size(width);
         let mut drawn = String::new();
         let size = (width * FINE, height * FINE);
         let mut canvas = Canvas::of_svg(SVGBackend::with_string(&mut drawn, size), size);
@@ -220,7 +238,7 @@ impl Chart {
 
     /// The content of a PNG file, with several pixels in a CSS pixel.
     pub fn to_png(&self) -> Vec<u8> {
-        let (width, height) = self.size();
+        let (width, height) = self.size(self.width());
         let size = (width * FINE, height * FINE);
         let mut pixels = vec![255; (size.0 * size.1 * 3) as usize];
         let mut canvas = Canvas::of_bitmap(BitMapBackend::with_buffer(&mut pixels, size), size);

@@ -119,13 +119,13 @@ pub(super) fn draw<B: DrawingBackend>(chart: &ParallelChart, canvas: &mut Canvas
                 free_below = height - LABEL_SIZE;
             }
         }
-        let name = chart.axes[index].name();
-        let half = text_width(name, LABEL_SIZE) / 2.0;
+        let name = chart.axes[index].caption();
+        let half = text_width(&name, LABEL_SIZE) / 2.0;
         // Names at the sides stay within the picture.
         let middle = x(index).max(half + 8.0).min((canvas.width - half - 8.0).max(x(index) - half));
         let below = bottom + if index % 2 == 0 { 16.0 } else { 32.0 };
         canvas.text_within(
-            name,
+            &name,
             (middle, below),
             LABEL_SIZE,
             QUIET,

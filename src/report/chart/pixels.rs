@@ -5,6 +5,9 @@ pub(super) const WIDTH: u32 = 660;
 
 pub(super) const WIDE: u32 = 1270;
 
+/// The width of the drawing that a page shows where its window is as narrow as a telephone's.
+pub(super) const PHONE: u32 = 372;
+
 /// Units of the drawing in a CSS pixel: plotters' coordinates are integers, and this makes them fine
 /// enough for thin lines.
 pub(super) const FINE: u32 = 4;

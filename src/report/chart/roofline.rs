@@ -8,7 +8,6 @@ use super::canvas::{Canvas, Ink, PALETTE, QUIET, Side, TEXT, text_width};
 use super::charts::{Roof, Roofline};
 use super::frame::{self, BELOW_GRID, Frame, LABEL_SIZE, Look, WIDER_LETTERS};
 use super::lines::{draw_x_axis, x_of};
-use super::pixels::WIDTH;
 use super::spots::Place;
 
 /// The height of the grid.
@@ -26,9 +25,9 @@ const NAME_SIZE: f64 = 11.0;
 /// The room beyond the outermost values, as a factor.
 const ROOM: f64 = 1.8;
 
-pub(super) fn height(chart: &Roofline) -> u32 {
+pub(super) fn height(chart: &Roofline, width: u32) -> u32 {
     let names: Vec<&str> = entries(chart).into_iter().map(|(name, _)| name).collect();
-    (frame::top(&names, f64::from(WIDTH)) + HEIGHT + BELOW_GRID) as u32
+    (frame::top(&names, f64::from(width)) + HEIGHT + BELOW_GRID) as u32
 }
 
 /// The entries of the legend: kinds of dots, then limits.
@@ -59,13 +58,11 @@ pub(super) fn draw<B: DrawingBackend>(chart: &Roofline, canvas: &mut Canvas<B>) 
     let ys = ends(chart.roofs.iter().map(|roof| roof.most).chain(chart.dots.iter().map(|dot| dot.y)));
     let both = |ends: Option<(f64, f64)>| ends.into_iter().flat_map(|(low, high)| [low, high]);
     let y_axis = Axis::new(&chart.y_label).on(Scale::Log10);
-    let (x, y) = (
-        Span::of(&Axis::new(&chart.x_label).on(Scale::Log10), both(xs), false),
-        Span::of(&y_axis, both(ys), false),
-    );
+    let x_axis = Axis::new(&chart.x_label).on(Scale::Log10);
+    let (x, y) = (Span::of(&x_axis, both(xs), false), Span::of(&y_axis, both(ys), false));
     let frame = frame::draw(canvas, &chart.title, &entries(chart), &y_axis, y);
     draw_x_axis(canvas, &frame, &x);
-    frame::draw_x_label(canvas, &frame, &chart.x_label);
+    frame::draw_x_label(canvas, &frame, &x_axis.caption());
     if let (Some(xs), Some(ys)) = (xs, ys) {
         for (index, roof) in chart.roofs.iter().enumerate() {
             draw_roof(canvas, &frame, &x, roof, index, (xs, ys));

@@ -2,12 +2,12 @@
 
 use plotters::backend::DrawingBackend;
 
-use super::axis::Span;
+use super::axis::{Axis, Span};
 use super::canvas::{Canvas, PALETTE, QUIET};
 use super::charts::{Guide, ScatterChart};
 use super::frame::{self, BELOW_GRID};
 use super::lines::{draw_x_axis, x_of};
-use super::pixels::WIDTH;
+use super::spots::Place;
 
 /// The height of the grid.
 const HEIGHT: f64 = 340.0;
@@ -16,8 +16,11 @@ const HEIGHT: f64 = 340.0;
 const RADIUS: f64 = 2.75;
 const OPACITY: f64 = 0.4;
 
-pub(super) fn height() -> u32 {
-    (frame::top(&[], f64::from(WIDTH)) + HEIGHT + BELOW_GRID) as u32
+/// The most dots that tell their numbers: among more none could be pointed at.
+const MOST_TOLD: usize = 200;
+
+pub(super) fn height(width: u32) -> u32 {
+    (frame::top(&[], f64::from(width)) + HEIGHT + BELOW_GRID) as u32
 }
 
 pub(super) fn draw<B: DrawingBackend>(chart: &ScatterChart, canvas: &mut Canvas<B>) {
@@ -30,10 +33,16 @@ pub(super) fn draw<B: DrawingBackend>(chart: &ScatterChart, canvas: &mut Canvas<
     let x = Span::of(&chart.x, xs.iter().copied(), false);
     let frame = frame::draw(canvas, &chart.title, &[], &chart.y, y);
     draw_x_axis(canvas, &frame, &x);
-    frame::draw_x_label(canvas, &frame, &chart.x.label);
-    for &(at, value) in dots() {
+    frame::draw_x_label(canvas, &frame, &chart.x.caption());
+    let are_told = dots().count() <= MOST_TOLD;
+    for (index, &(at, value)) in dots().enumerate() {
         if let (Some(x), Some(y)) = (x_of(&frame, &x, at), frame.y(value)) {
             canvas.dot((x, y), RADIUS, PALETTE[0], OPACITY);
+            if are_told {
+                let told = |axis: &Axis, value: f64| format!("{} {}", axis.label, axis.told(value));
+                let lines = [chart.title.clone(), told(&chart.x, at), told(&chart.y, value)];
+                canvas.spots.add(Place::Disc((x, y), RADIUS), &lines, &[], index == 0);
+            }
         }
     }
     let ends = match chart.guide {

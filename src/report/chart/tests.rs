@@ -80,7 +80,8 @@ fn every_kind_of_chart_is_drawn_as_svg_and_png() {
     let scatter = scatter_chart(Guide::Diagonal, &dots);
     for chart in [lines, bar_chart(), heat_map(), scatter, parallel_chart()] {
         let (width, height, dark) = decoded(&chart.to_png());
-        assert_eq!((width, height), (PNG_SCALE * chart.size().0, PNG_SCALE * chart.size().1));
+        let (wide, high) = chart.size(chart.width());
+        assert_eq!((width, height), (PNG_SCALE * wide, PNG_SCALE * high));
         let ink = dark as f64 / f64::from(width * height);
         assert!((0.01..0.6).contains(&ink), "{}: {ink} of the picture is drawn", chart.title());
         for svg in [chart.to_svg(), chart.to_inline_svg()] {
@@ -88,7 +89,12 @@ fn every_kind_of_chart_is_drawn_as_svg_and_png() {
             assert!(svg.contains("&lt;/text&gt;") && !svg.contains("<script"), "{svg}");
             assert!(!svg.contains('\u{1}'));
         }
-        assert!(chart.to_inline_svg().contains("role=\"img\" aria-label=\""));
+        let role = if matches!(chart, Chart::Parallel(_)) { "img" } else { "group" };
+        assert!(chart.to_inline_svg().contains(&format!("role=\"{role}\" aria-label=\"")));
+        let phone = chart.to_phone_svg();
+        assert_eq!(phone.is_none(), matches!(chart, Chart::Parallel(_)));
+        let is_narrow = |svg: String| svg.contains(&format!("viewBox=\"0 0 {} ", PHONE * FINE));
+        assert!(phone.is_none_or(is_narrow));
     }
 }
 
@@ -96,7 +102,7 @@ fn every_kind_of_chart_is_drawn_as_svg_and_png() {
 fn a_chart_shows_its_values() {
     let points = [(16.0, 10.0), (64.0, 40.0), (256.0, f64::NAN), (1024.0, 20.0)];
     let svg = line_chart(vec![series("sgd", &points), series("adam", &points[..2])]).to_svg();
-    for text in ["sgd", "adam", "16", "64", "1024", "batch", "samples/s", "50", "0"] {
+    for text in ["sgd", "adam", "16", "64", "1024", "batch (log scale)", "samples/s", "50", "0"] {
         assert!(svg.contains(&format!(">\n{text}\n</text>")), "{text} in {svg}");
     }
     assert!(!svg.contains("256") && !svg.contains("NaN"), "{svg}");
@@ -123,6 +129,8 @@ fn many_points_are_a_line_with_a_band() {
 fn dark_rules_cover_the_colours_that_are_drawn() {
     let svg = line_chart(vec![series("a", &[(1.0, 1.0), (2.0, 2.0)])]).to_inline_svg();
     let rules = dark_rules("svg");
+    // Line feeds in the words of places are no colours.
+    let svg = svg.replace("&#10;", "");
     let mut rest = svg.as_str();
     while let Some((_, after)) = rest.split_once("#") {
         let colour = format!("\"#{}\"", &after[..6]);
@@ -173,6 +181,7 @@ fn rectangles(svg: &str, least: f64) -> Vec<(f64, f64)> {
         rest.split('"').next().unwrap().parse().unwrap()
     };
     let rectangles = svg.split("<rect").skip(1).map(|text| text.split("/>").next().unwrap());
+    let rectangles = rectangles.filter(|text| !text.contains("class=\"spot\""));
     let wide = rectangles.filter(|text| number(text, "width") / f64::from(FINE) >= least);
     wide.map(|text| (number(text, "y"), number(text, "y") + number(text, "height")))
         .map(|(top, bottom)| (top / f64::from(FINE), bottom / f64::from(FINE)))
@@ -210,4 +219,69 @@ fn more_lines_than_colours_are_dashed() {
     };
     let each = drawn(7) - drawn(6);
     assert!(drawn(8) - drawn(7) > each + 20, "{each}, then {}", drawn(8) - drawn(7));
+}
+
+/// The words of the places of a chart, as they are shown.
+fn told(chart: &Chart) -> Vec<String> {
+    let svg = chart.to_inline_svg();
+    let tips = svg.split("data-tip=\"").skip(1);
+    tips.map(|rest| rest.split('"').next().unwrap().replace("&#10;", "\n")).collect()
+}
+
+#[test]
+fn places_tell_their_numbers() {
+    let chart = line_chart(vec![series("sgd", &[(16.0, 1000.0), (64.0, 2000.0)])]);
+    let expected = [
+        "sgd\nbatch 16\nsamples/s 1,000, from 900 to 1,100",
+        "sgd\nbatch 64\nsamples/s 2,000, from 1,800 to 2,200",
+    ];
+    assert_eq!(told(&chart), expected);
+    assert!(!chart.to_svg().contains("data-tip"), "a file has nothing to point with");
+
+    let bars = told(&bar_chart());
+    assert_eq!(bars.len(), 2, "where there is no bar, there is nothing to tell");
+    assert!(bars[1] == "b\nbatch 16\nsamples/s 5, from 4 to 6", "{bars:?}");
+
+    let cells = told(&heat_map());
+    assert_eq!(cells.len(), 5);
+    assert_eq!(cells[1], "Fraction of peak: 50 %\noptimizer sgd\nbatch 64");
+
+    let percent = Axis::new("accuracy").in_unit(Unit::Percent);
+    assert_eq!(Point::new(1.0, 0.97651).told(&percent), "97.65 %");
+}
+
+/// A long series tells its last point and some of the others; the tabulator stops once.
+#[test]
+fn long_series_tell_some_of_their_points() {
+    let points: Vec<(f64, f64)> = (1..=1000).map(|x| (f64::from(x), 2.0)).collect();
+    let chart = line_chart(vec![series("a", &points)]);
+    let told = told(&chart);
+    assert!((50..=60).contains(&told.len()), "{}", told.len());
+    assert!(told.last().unwrap().starts_with("a\nbatch 1,000\n"), "{told:?}");
+    assert_eq!(chart.to_inline_svg().matches("tabindex=\"0\"").count(), 1);
+    let many: Vec<(f64, f64)> = (0..201).map(|x| (f64::from(x), 1.0)).collect();
+    assert!(super::tests::told(&scatter_chart(Guide::Zero, &many)).is_empty());
+    assert_eq!(super::tests::told(&scatter_chart(Guide::Zero, &many[..200])).len(), 200);
+}
+
+/// The whiskers of two series stand side by side, those of one series where its values are.
+#[test]
+fn whiskers_do_not_lie_over_each_other() {
+    let centres = |chart: &Chart| -> Vec<i64> {
+        let svg = chart.to_svg();
+        let circles = svg.split("<circle cx=\"").skip(1);
+        circles.map(|rest| rest.split('"').next().unwrap().parse().unwrap()).collect()
+    };
+    let points = [(16.0, 10.0), (64.0, 40.0)];
+    let alone = centres(&line_chart(vec![series("a", &points)]));
+    // Discs are the marks of the first series and of the fifth.
+    let both = centres(&line_chart(vec![series("a", &points), series("b", &points)]));
+    let shifted = (alone[0] - both[1]) as f64 / f64::from(FINE);
+    assert!((shifted - 3.5).abs() < 0.3, "{alone:?}, {both:?}");
+    let without = |name: &str| Series {
+        name: name.into(),
+        points: points.iter().map(|&(x, y)| Point::new(x, y)).collect(),
+    };
+    let plain = centres(&line_chart(vec![without("a"), without("b")]));
+    assert_eq!(plain[1], alone[0], "{plain:?}");
 }

@@ -3,6 +3,7 @@
 
 mod part;
 
+use part::classed;
 pub use part::{Cell, Column, Image, Part, Table, Tone};
 
 use super::chart::dark_rules;
@@ -21,6 +22,8 @@ pub struct Page {
     pub title: String,
     /// The line below the title.
     pub subtitle: String,
+    /// The few numbers that matter most, large above all sections.
+    pub heroes: Vec<Hero>,
     pub sections: Vec<Section>,
 }
 
@@ -28,6 +31,36 @@ pub struct Page {
 pub struct Section {
     pub heading: String,
     pub parts: Vec<Part>,
+}
+
+/// A number that matters, large.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Hero {
+    /// What it is: "Test accuracy".
+    pub name: String,
+    /// The number with its unit.
+    pub value: String,
+    /// What it means: where it was reached, or the target and whether it was reached; may be empty.
+    pub note: String,
+    /// The meaning of the note's colour.
+    pub tone: Tone,
+}
+
+impl Hero {
+    pub fn new(name: &str, value: String, note: String) -> Hero {
+        Hero { name: name.into(), value, note, tone: Tone::Plain }
+    }
+
+    pub fn toned(self, tone: Tone) -> Hero {
+        Hero { tone, ..self }
+    }
+
+    fn to_html(&self) -> String {
+        let (name, value, note) = (escaped(&self.name), escaped(&self.value), escaped(&self.note));
+        let class = classed(self.tone.class());
+        let note = if note.is_empty() { note } else { format!("<dd{class}>{note}</dd>") };
+        format!("<div><dt>{name}</dt><dd>{value}</dd>{note}</div>\n")
+    }
 }
 
 impl Page {
@@ -47,6 +80,11 @@ impl Page {
         };
         let body: String =
             sections.iter().enumerate().map(|(index, section)| section_html(index, section)).collect();
+        let heroes: String = self.heroes.iter().map(Hero::to_html).collect();
+        let heroes = match heroes.is_empty() {
+            true => heroes,
+            false => format!("<dl class=\"hero\">\n{heroes}</dl>\n"),
+        };
         let dark = dark_rules(".chart svg");
         let (title, subtitle) = (escaped(&self.title), escaped(&self.subtitle));
         // The number of charts is for scripts that check whether the page is complete.
@@ -54,7 +92,7 @@ impl Page {
             "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n{HEAD}{MADE_BY}\n<title>{title}</title>\n\
              <style>\n{STYLE}@media screen and (prefers-color-scheme: dark) {{\n{dark}}}\n</style>\n\
              </head>\n<body data-charts=\"{charts}\">\n\
-             <header>\n<h1>{title}</h1>\n<p>{subtitle}</p>\n{links}</header>\n<main>\n{body}</main>\n\
+             <header>\n<h1>{title}</h1>\n<p>{subtitle}</p>\n{links}{heroes}</header>\n<main>\n{body}</main>\n\
              <script>\n{SCRIPT}</script>\n</body>\n</html>\n"
         )
     }

@@ -67,3 +67,19 @@ if (spots.length > 0) {
     if (!tip.hidden && spot?.matches("[data-tip]")) show(spot); else hide();
   }, { passive: true, capture: true });
 }
+// What is wider than its place says that it scrolls, and on which side it goes on.
+for (const place of document.querySelectorAll(".scroll, .chart.wide")) {
+  const hint = document.createElement("p");
+  hint.className = "hint";
+  hint.textContent = "Scroll sideways to see all of it \u2192";
+  hint.setAttribute("aria-hidden", "true");
+  place.prepend(hint);
+  const look = () => {
+    const rest = place.scrollWidth - place.clientWidth;
+    place.classList.toggle("goes-on", rest - place.scrollLeft > 1);
+    place.classList.toggle("goes-back", rest > 1);
+  };
+  place.addEventListener("scroll", look, { passive: true });
+  addEventListener("resize", look);
+  look();
+}

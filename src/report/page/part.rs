@@ -66,6 +66,23 @@ pub enum Tone {
     Warning,
 }
 
+impl Tone {
+    /// The class of what is shown in its colour.
+    pub(super) fn class(self) -> Option<&'static str> {
+        match self {
+            Tone::Plain => None,
+            Tone::Good => Some("good"),
+            Tone::Warning => Some("warning"),
+        }
+    }
+}
+
+/// The attribute of an element of these classes; nothing without one.
+pub(super) fn classed<'a>(classes: impl IntoIterator<Item = &'a str>) -> String {
+    let classes: Vec<&str> = classes.into_iter().collect();
+    if classes.is_empty() { String::new() } else { format!(" class=\"{}\"", classes.join(" ")) }
+}
+
 impl Cell {
     pub fn text(text: &str) -> Cell {
         Cell { text: text.into(), ..Cell::default() }
@@ -139,7 +156,9 @@ impl Part {
                         chart if chart.is_narrow() => "chart narrow",
                         _ => "chart",
                     };
-                    format!("<figure class=\"{class}\">\n{}</figure>\n", chart.to_inline_svg())
+                    let (svg, phone) = (chart.to_inline_svg(), chart.to_phone_svg());
+                    let class = if phone.is_some() { format!("{class} fluid") } else { class.into() };
+                    format!("<figure class=\"{class}\">\n{svg}{}</figure>\n", phone.unwrap_or_default())
                 };
                 format!("<div class=\"charts\">\n{}</div>\n", charts.iter().map(figure).collect::<String>())
             }
@@ -180,13 +199,7 @@ fn table_html(table: &Table) -> String {
 }
 
 fn cell_html(cell: &Cell, number: bool) -> String {
-    let tone = match cell.tone {
-        Tone::Plain => None,
-        Tone::Good => Some("good"),
-        Tone::Warning => Some("warning"),
-    };
-    let classes: Vec<&str> = number.then_some("number").into_iter().chain(tone).collect();
-    let class = if classes.is_empty() { String::new() } else { format!(" class=\"{}\"", classes.join(" ")) };
+    let class = classed(number.then_some("number").into_iter().chain(cell.tone.class()));
     let value = cell.value.map(|value| format!(" data-value=\"{value}\"")).unwrap_or_default();
     let detail = escaped(&cell.detail);
     let detail = if detail.is_empty() { detail } else { format!(" <small>{detail}</small>") };

@@ -30,7 +30,8 @@ fn page(text: &str) -> Page {
     ];
     let sections =
         vec![Section { heading: text.into(), parts }, Section { heading: "empty".into(), parts: vec![] }];
-    Page { title: text.into(), subtitle: text.into(), sections }
+    let heroes = vec![Hero::new(text, text.into(), text.into()).toned(Tone::Good)];
+    Page { title: text.into(), subtitle: text.into(), heroes, sections }
 }
 
 #[test]
@@ -42,6 +43,7 @@ fn a_page_shows_all_its_parts() {
         "<h2 id=\"heading-0\">words</h2>",
         "<h3>words</h3>",
         "<dt>words</dt><dd>words</dd>",
+        "<div><dt>words</dt><dd>words</dd><dd class=\"good\">words</dd></div>",
         "<li>words</li>",
         "<body data-charts=\"2\">",
         "<td>words</td><td class=\"number\" data-value=\"1000\">1,000 <small>words</small></td>",
@@ -50,7 +52,8 @@ fn a_page_shows_all_its_parts() {
     ] {
         assert!(html.contains(expected), "{expected} in {html}");
     }
-    assert_eq!(html.matches("<svg role=\"img\" aria-label=").count(), 2);
+    assert_eq!(html.matches("<svg role=\"group\" aria-label=").count(), 2);
+    assert_eq!(html.matches("<svg class=\"phone\" role=\"group\" aria-label=").count(), 2);
     assert!(!html.contains("empty"), "a section without parts is left out");
 }
 

@@ -11,7 +11,7 @@ use crate::bench::profile::compare::{ProfileComparison, SiteChange};
 use crate::bench::profile::record::Site;
 use crate::report::markup::printable;
 use crate::report::numbers::{counted, rounded, thousands};
-use crate::report::page::{Cell, Column, Page, Part, Section, Table, Tone};
+use crate::report::page::{Cell, Column, Hero, Page, Part, Section, Table, Tone};
 
 /// The part of the step from which a saving is marked, and the fraction from which a roof is reached.
 const MUCH: f64 = 0.05;
@@ -32,7 +32,22 @@ pub fn page(record: &ProfileRecord, compared: Option<&ProfileComparison>) -> Str
     ];
     let subtitle = format!("{} · {}", settings(record).join(" · "), printable(&record.machine.cpu));
     let title = format!("{}: profile", printable(&record.settings.recipe));
-    Page { title, subtitle, sections }.to_html()
+    Page { title, subtitle, heroes: heroes(record), sections }.to_html()
+}
+
+/// The time of a step, how near it is to the peak, and the call site that takes most of it.
+fn heroes(record: &ProfileRecord) -> Vec<Hero> {
+    let (seconds, settings) = (plain_seconds(record), &record.settings);
+    let speed = rate(settings.batch as f64, seconds);
+    let mut heroes = vec![Hero::new("Step", step_time(seconds), format!("{} samples/s", rounded(speed)))];
+    let fraction = rate(settings.flops_per_sample * speed, record.roofs.flops_per_second);
+    if fraction > 0.0 {
+        heroes.push(Hero::new("Of the peak", percent(fraction), format!("of {}", peak(record))));
+    }
+    if let Some(site) = record.sites.iter().max_by(|a, b| a.share.total_cmp(&b.share)) {
+        heroes.push(Hero::new("Hottest call site", percent(site.share), name(site)));
+    }
+    heroes
 }
 
 fn summary(record: &ProfileRecord) -> Vec<Part> {

@@ -1,7 +1,7 @@
 //! The tables of a terminal.
 
 use super::names::{cut, longest_name};
-use console::{measure_text_width, style};
+use console::style;
 
 use super::facts::{
     billions, digits, level, micros, millions, overhead, peak, percent, plain_seconds, rate, seconds_of,
@@ -14,7 +14,7 @@ use crate::bench::profile::record::Site;
 use crate::bench::profile::request::is_part_of;
 use crate::report::markup::printable;
 use crate::report::numbers::{counted, rounded};
-use crate::report::table::{Side, table as lines_of};
+use crate::report::table::{self, Side};
 use crate::report::wrap::wrapped;
 
 /// The widest line of a sentence, however wide the terminal is.
@@ -220,57 +220,39 @@ fn sites(record: &ProfileRecord, columns: usize, layer: Option<&str>) -> String 
     rows.extend([uncovered, whole]);
 
     let filled = |column: &&Column| rows.iter().any(|row| !(column.text)(row).is_empty());
-    let mut kept: Vec<&Column> = COLUMNS.iter().filter(filled).collect();
-    let mut dropped = Vec::new();
-    let text = loop {
-        let cells = |row: &Row| kept.iter().map(|column| (column.text)(row)).collect::<Vec<String>>();
-        let titles: Vec<(&str, Side)> = kept.iter().map(|column| (column.title, column.side)).collect();
-        let text = lines_of(&titles, &rows.iter().map(cells).collect::<Vec<_>>(), 2);
-        let first = kept.iter().map(|column| column.yields).max().unwrap_or(0);
-        if first == 0 || fits(&text, columns) {
-            break text;
-        }
-        dropped.extend(kept.iter().filter(|column| column.yields == first).map(|column| column.title));
-        kept.retain(|column| column.yields != first);
-    };
-    text + &left_out(&dropped, columns.min(WIDEST_TEXT))
-}
-
-fn fits(text: &str, columns: usize) -> bool {
-    text.lines().all(|line| measure_text_width(line) <= columns)
-}
-
-fn left_out(dropped: &[&str], columns: usize) -> String {
-    if dropped.is_empty() {
-        return String::new();
-    }
-    let names = dropped.join(", ");
-    let text = format!("no room for: {names}; a wider terminal, --out or --csv shows them");
-    style(wrapped(&text, columns, "")).dim().to_string()
+    let kept: Vec<&Column> = COLUMNS.iter().filter(filled).collect();
+    let titles: Vec<table::Column> = kept
+        .iter()
+        .map(|column| table::Column { title: column.title, side: column.side, yields: column.yields })
+        .collect();
+    let cells = |row: &Row| kept.iter().map(|column| (column.text)(row)).collect::<Vec<String>>();
+    let cells: Vec<Vec<String>> = rows.iter().map(cells).collect();
+    let (text, dropped) = table::fitted(&titles, &cells, 2, Some(columns));
+    text + &table::left_out(&dropped, ", --out or --csv", columns.min(WIDEST_TEXT))
 }
 
 fn of_workers(record: &ProfileRecord, columns: usize) -> String {
-    let shown =
-        workers::COLUMNS.iter().filter(|column| record.workers.iter().any(|w| (column.value)(w).is_some()));
-    let mut shown: Vec<&workers::Column> = shown.collect();
-    let text = loop {
-        let row = |worker| {
-            let cell = |column: &&workers::Column| {
-                (column.value)(worker).map_or_else(|| "-".into(), |value| (column.text)(value))
-            };
-            shown.iter().map(cell).collect::<Vec<String>>()
-        };
-        let titles: Vec<(&str, Side)> = shown.iter().map(|column| (column.title, Side::Right)).collect();
-        let rows: Vec<Vec<String>> = record.workers.iter().map(row).collect();
-        let text = lines_of(&titles, &rows, 0);
-        // The columns in the middle are those from which the others follow.
-        let least = ["switches", "taken µs", "uncovered µs"];
-        let yields = least.iter().find(|title| shown.iter().any(|column| column.title == **title));
-        match yields {
-            Some(title) if !fits(&text, columns) => shown.retain(|column| column.title != *title),
-            _ => break text,
-        }
+    let is_told = |column: &&workers::Column| record.workers.iter().any(|w| (column.value)(w).is_some());
+    let shown: Vec<&workers::Column> = workers::COLUMNS.iter().filter(is_told).collect();
+    // The columns in the middle are those from which the others follow.
+    let yields = |title: &str| match title {
+        "switches" => 3,
+        "taken µs" => 2,
+        "uncovered µs" => 1,
+        _ => 0,
     };
+    let titles: Vec<table::Column> = shown
+        .iter()
+        .map(|column| table::Column { title: column.title, side: Side::Right, yields: yields(column.title) })
+        .collect();
+    let row = |worker| {
+        let cell = |column: &&workers::Column| {
+            (column.value)(worker).map_or_else(|| "-".into(), |value| (column.text)(value))
+        };
+        shown.iter().map(cell).collect::<Vec<String>>()
+    };
+    let rows: Vec<Vec<String>> = record.workers.iter().map(row).collect();
+    let (text, _) = table::fitted(&titles, &rows, 0, Some(columns));
     let waiting = seconds_of(record, super::facts::BARRIER);
     let mut text = text;
     let sentence = workers::sentence(record).unwrap_or_default();

@@ -4,7 +4,7 @@ use super::charts;
 use super::numbers::{goal, scores, told};
 use crate::report::metrics::part;
 use crate::report::numbers::{counted, duration, loss, percent, significant, thousands};
-use crate::report::page::{Cell, Column, Page, Part, Section, Table, Tone};
+use crate::report::page::{Cell, Column, Hero, Page, Part, Section, Table, Tone};
 use crate::report::run::{ending, epochs};
 use crate::train::TrainRecord;
 use crate::train::metrics::ValueMetrics;
@@ -41,7 +41,40 @@ pub fn page(record: &ReproduceRecord) -> String {
         }
         false => "Accuracy, reproduced",
     };
-    Page { title: title.into(), subtitle, sections }.to_html()
+    Page { title: title.into(), subtitle, heroes: heroes(record), sections }.to_html()
+}
+
+/// Of one recipe its mean beside the target, its time and its seeds; of several how many reached theirs.
+fn heroes(record: &ReproduceRecord) -> Vec<Hero> {
+    let until = record.until_accuracy;
+    let time = |recipe: &RecipeRecord| match until {
+        Some(_) => recipe.seconds_to_accuracy,
+        None => recipe.train_seconds,
+    };
+    let [recipe] = &record.recipes[..] else {
+        let count = |verdict| record.recipes.iter().filter(|recipe| recipe.verdict == verdict).count();
+        let (met, missed) = (count(Verdict::Met), count(Verdict::Missed));
+        let tone = if missed > 0 { Tone::Warning } else { Tone::Good };
+        let note = format!("{missed} missed");
+        let reached = Hero::new("Targets reached", format!("{met} of {}", met + missed), note).toned(tone);
+        let runs: usize = record.recipes.iter().map(|recipe| recipe.runs.len()).sum();
+        let of = counted(record.recipes.len(), "recipe");
+        return vec![reached, Hero::new("Trainings", thousands(runs as u64), format!("of {of}"))];
+    };
+    let (done, all) = (recipe.runs.len(), recipe.seeds.len());
+    let mean = told(recipe).map(|(score, mean)| {
+        let note = format!("target {}: {}", goal(recipe, until), recipe.verdict.text());
+        Hero::new(&format!("Mean {}", score.name), mean, note).toned(tone(recipe.verdict))
+    });
+    let (name, note) = match until {
+        Some(_) => ("Time to it", "median over the seeds"),
+        None => ("Training time", "median over the seeds"),
+    };
+    let time = time(recipe).map(|seconds| Hero::new(name, duration(seconds), note.into()));
+    let spread = told(recipe).map_or(String::new(), |(score, _)| score.interval);
+    let spread = if spread.is_empty() { spread } else { format!("95 % interval {spread}") };
+    let seeds = Hero::new("Seeds", format!("{done} of {all}"), spread);
+    mean.into_iter().chain(time).chain([seeds]).collect()
 }
 
 fn summary(record: &ReproduceRecord) -> Vec<Part> {

@@ -112,8 +112,8 @@ fn seeds(seeds: &[u64]) -> String {
     format!("seed{} {}{more}", if seeds.len() == 1 { "" } else { "s" }, named.join(", "))
 }
 
-/// All recipes side by side, a line each.
-pub fn table(record: &ReproduceRecord) -> String {
+/// All recipes side by side, a line each; columns that have no room in `width` are left out.
+pub fn table(record: &ReproduceRecord, width: Option<usize>) -> String {
     let until = record.until_accuracy;
     let row = |recipe: &RecipeRecord| {
         let (deviation, interval, mean) = told(recipe)
@@ -132,17 +132,19 @@ pub fn table(record: &ReproduceRecord) -> String {
     };
     let time = if until.is_some() { "time to it" } else { "training" };
     let columns = [
-        ("recipe", Side::Left),
-        ("seeds", Side::Right),
-        ("mean", Side::Right),
-        ("±", Side::Left),
-        ("95 % interval", Side::Left),
-        (time, Side::Right),
-        ("target", Side::Right),
-        ("verdict", Side::Left),
-    ];
+        ("recipe", Side::Left, 0),
+        ("seeds", Side::Right, 2),
+        ("mean", Side::Right, 0),
+        ("±", Side::Left, 3),
+        ("95 % interval", Side::Left, 4),
+        (time, Side::Right, 1),
+        ("target", Side::Right, 0),
+        ("verdict", Side::Left, 0),
+    ]
+    .map(|(title, side, yields)| table::Column { title, side, yields });
     let rows: Vec<Vec<String>> = record.recipes.iter().map(row).collect();
-    table::table(&columns, &rows, 0)
+    let (text, dropped) = table::fitted(&columns, &rows, 0, width);
+    text + &table::left_out(&dropped, ", --out or --json", width.unwrap_or_default())
 }
 
 /// The missing seeds of a reproduction that was interrupted by Ctrl-C or a signal of this name, a line for each

@@ -23,7 +23,7 @@ fn a_run_is_one_line_and_the_result_has_mean_interval_and_verdict() {
          training 4.0 s (median)\ntarget 90.00 %: met\n"
     );
     assert_eq!(
-        plain(&table(&record)),
+        plain(&table(&record, None)),
         "recipe     seeds      mean  ±        95 % interval       training   target  verdict\n\
          ──────────────────────────────────────────────────────────────────────────────────────\n\
          mnist-mlp    3/3  91.000 %  ± 1.000  88.516 to 93.484 %     4.0 s  90.00 %  met\n\
@@ -144,7 +144,7 @@ fn values_have_errors_in_place_of_accuracies() {
         "{text}"
     );
     assert!(text.contains("\nmean test R² 0.6250 ± 0.1768 (standard deviation)"), "{text}");
-    let text = plain(&table(&record));
+    let text = plain(&table(&record, None));
     assert!(text.contains("  R² 0.6250  ± 0.1768  "), "{text}");
     let charts = charts::all(&record);
     let titles: Vec<&str> = charts[0].iter().map(|(_, chart)| chart.title()).collect();

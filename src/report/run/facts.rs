@@ -35,7 +35,7 @@ fn whole_epochs(record: &TrainRecord) -> impl Iterator<Item = &EpochRecord> {
 }
 
 /// The median throughput of all whole epochs, or of what there is.
-fn throughput(record: &TrainRecord) -> Option<f64> {
+pub(super) fn throughput(record: &TrainRecord) -> Option<f64> {
     let speed = |epoch: &EpochRecord| epoch.samples_per_second;
     let mut speeds: Vec<f64> = whole_epochs(record).map(speed).collect();
     if speeds.is_empty() {

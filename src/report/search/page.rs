@@ -3,7 +3,7 @@
 use super::charts;
 use super::numbers::{epochs, named, score, score_name, spread, value};
 use crate::report::numbers::{counted, duration, loss, thousands};
-use crate::report::page::{Cell, Column, Page, Part, Section, Table, Tone};
+use crate::report::page::{Cell, Column, Hero, Page, Part, Section, Table, Tone};
 use crate::search::range_test::RANGE_TEST;
 use crate::search::{ScoredBy, SearchRecord, TrialRecord, TrialState};
 
@@ -38,7 +38,27 @@ pub fn page(record: &SearchRecord) -> String {
         true => format!("{}: learning-rate range test", record.recipe),
         false => format!("{}: search", record.recipe),
     };
-    Page { title, subtitle, sections }.to_html()
+    Page { title, subtitle, heroes: heroes(record), sections }.to_html()
+}
+
+/// The best score, how many trials there were, and how long they took; of a range test the learning rate that it suggests.
+fn heroes(record: &SearchRecord) -> Vec<Hero> {
+    if let Some(test) = &record.range_test {
+        let note = format!("the smoothed loss was least at {}", crate::error::rate(test.least));
+        return vec![Hero::new("Suggested learning rate", crate::error::rate(test.suggestion), note)];
+    }
+    let best = record.winner().and_then(|best| {
+        let value = score(record.scored_by, best.score?);
+        Some(Hero::new(
+            &format!("Best {}", score_name(record.scored_by)),
+            value,
+            format!("trial {}", best.trial),
+        ))
+    });
+    let finished = counted(record.count(TrialState::Finished), "trial");
+    let trials = thousands(record.trials.len() as u64);
+    let trials = Hero::new("Trials", trials, format!("{finished} trained to the end"));
+    best.into_iter().chain([trials]).collect()
 }
 
 fn result(record: &SearchRecord) -> Vec<Part> {

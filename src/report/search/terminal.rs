@@ -66,7 +66,8 @@ pub fn trial_line(by: ScoredBy, done: SearchProgress, trial: &TrialRecord) -> St
 }
 
 /// What the search has come to: the best trials, how much each key has to do with it, and the winner.
-pub fn result(record: &SearchRecord) -> String {
+/// Columns of the table that have no room in `width` are left out.
+pub fn result(record: &SearchRecord, width: Option<usize>) -> String {
     if let Some(test) = &record.range_test {
         let exploded = if test.exploded { "where the loss exploded" } else { "the end of the range" };
         let last = test.points.last().map_or(0.0, |point| point.rate);
@@ -84,7 +85,7 @@ pub fn result(record: &SearchRecord) -> String {
     if record.trials.is_empty() {
         return String::new();
     }
-    let mut text = format!("\n{}\n", best(record));
+    let mut text = format!("\n{}\n", best(record, width));
     if !record.importance.is_empty() {
         let part =
             |of: &crate::search::importance::Importance| format!("{} {:.0} %", of.key, 100.0 * of.part);
@@ -122,7 +123,7 @@ fn short(rate: f64) -> String {
 }
 
 /// The best trials.
-fn best(record: &SearchRecord) -> String {
+fn best(record: &SearchRecord, width: Option<usize>) -> String {
     let keys: Vec<&str> = record.over.iter().map(|over| over.key.as_str()).take(MOST_KEYS).collect();
     let has_folds = record.trials.iter().any(|trial| trial.deviation.is_some());
     let by = record.scored_by;
@@ -148,5 +149,21 @@ fn best(record: &SearchRecord) -> String {
     };
     let rows: Vec<Vec<String>> =
         record.ranked().into_iter().take(BEST).map(|index| row(&record.trials[index])).collect();
-    table::table(&columns, &rows, 0)
+    // The settings are what a search is for: they are said of the best below, and stay as long as they have room.
+    let yields = |title: &str, index: usize| match title {
+        "state" => 1,
+        "epochs" => 4,
+        "time" => 5,
+        "95 % interval" => 6,
+        "loss" | "±" => 3,
+        _ if index < 2 => 0,
+        _ => 2,
+    };
+    let columns: Vec<table::Column> = columns
+        .iter()
+        .enumerate()
+        .map(|(index, &(title, side))| table::Column { title, side, yields: yields(title, index) })
+        .collect();
+    let (text, dropped) = table::fitted(&columns, &rows, 0, width);
+    text + &table::left_out(&dropped, ", --out or --json", width.unwrap_or_default())
 }

@@ -60,7 +60,7 @@ fn record() -> SearchRecord {
 
 #[test]
 fn the_table_has_the_best_first_and_names_the_winner() {
-    let text = result(&record());
+    let text = result(&record(), None);
     let place = |what: &str| text.find(what).unwrap_or_else(|| panic!("{what} in {text}"));
     assert!(place("98.00 %") < place("97.00 %") && place("97.00 %") < place("99.00 %"), "{text}");
     assert!(text.contains("± 1.00 %") && text.contains("96.00 to 100.00 %"), "{text}");
@@ -106,7 +106,7 @@ fn a_search_by_the_loss_shows_losses() {
     for trial in &mut record.trials {
         (trial.score, trial.deviation, trial.interval) = (trial.loss.map(|loss| -loss), None, None);
     }
-    let text = result(&record);
+    let text = result(&record, None);
     let place = |what: &str| text.find(what).unwrap_or_else(|| panic!("{what} in {text}"));
     assert!(place("0.0200") < place("0.0300"), "{text}");
     assert!(text.contains("best: trial 2, loss 0.0200: ") && !text.contains("-0.0"), "{text}");

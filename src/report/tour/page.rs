@@ -23,7 +23,8 @@ pub fn page(record: &TourRecord) -> String {
     sections.push(Section { heading: "How it was made".into(), parts: made(record) });
     let seconds: f64 = record.cases.iter().map(|case| case.seconds).sum();
     let subtitle = format!("{}, run in {}", counted(record.cases.len(), "short case"), duration(seconds));
-    Page { title: "A tour of gradient descent".into(), subtitle, sections }.to_html()
+    let title = "A tour of gradient descent".into();
+    Page { title, subtitle, heroes: Vec::new(), sections }.to_html()
 }
 
 fn introduction(record: &TourRecord) -> Vec<Part> {

@@ -30,14 +30,14 @@ fn read(input: &Input) -> Result<Accepted, String> {
         // What is shown of it must not fail either.
         match &found {
             Results::Bench(record) => {
-                bench::table(record);
+                bench::table(record, None);
                 Comparison::of(record, record, 0.05);
             }
-            Results::Reproduce(record) => drop(reproduce::table(record)),
+            Results::Reproduce(record) => drop(reproduce::table(record, None)),
             Results::Profile(record) => {
                 profile::table(record, 100, None, Some(&ProfileComparison::of(record, record, 0.05)));
             }
-            Results::Search(record) => drop((search::result(record), search::page(record))),
+            Results::Search(record) => drop((search::result(record, None), search::page(record))),
             Results::Train(_) => {}
         }
         match results::read(&again) {
