@@ -113,7 +113,7 @@ COLOURS = """
 # Charts that are wider than their place, but for those that say that they scroll.
 CUT = """
 [...document.querySelectorAll('figure.chart')]
-  .filter(figure => figure.scrollWidth > figure.clientWidth + 1 && !figure.classList.contains('goes-back'))
+  .filter(figure => figure.scrollWidth > figure.clientWidth + 1 && !figure.classList.contains('scrolls'))
   .map(figure => figure.querySelector('svg text')?.textContent ?? '')
 """
 

@@ -1,11 +1,9 @@
 //! What several commands share.
 
-use std::io::Write;
 use std::process::ExitCode;
 
 use crate::model::recipe::Override;
 use crate::report::terminal;
-use crate::report::wrap::fitted;
 
 /// The exit code of a training that has diverged.
 pub(super) const DIVERGED: u8 = 4;
@@ -13,10 +11,7 @@ pub(super) const DIVERGED: u8 = 4;
 /// A line on standard error.
 pub(super) fn say(kind: &str, text: &dyn std::fmt::Display) {
     // Unlike `eprintln!`, this does not panic where standard error is closed or full.
-    let text = format!("{kind}: {text}\n");
-    let columns = console::Term::stderr().size_checked().map(|(_, columns)| usize::from(columns));
-    let text = columns.map_or(text.clone(), |columns| fitted(&text, columns));
-    terminal::stderr().write_all(text.as_bytes()).ok();
+    terminal::print_error(&format!("{kind}: {text}\n")).ok();
 }
 
 /// Says that a training has diverged, if it has: an error with an exit code of its own, unless that was

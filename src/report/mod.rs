@@ -29,4 +29,4 @@ pub mod terminal;
 pub mod text_record;
 pub mod tour;
 pub mod weights;
-pub(crate) mod wrap;
+mod wrap;

@@ -33,7 +33,7 @@ pub fn table(rows: &[SummaryRow], width: Option<usize>) -> String {
         lines.push(["trained", "", "", &thousands(trained as u64), ""].map(String::from).to_vec());
     }
     let columns = COLUMNS.map(|(title, side, yields)| table::Column { title, side, yields });
-    table::fitted(&columns, &lines, 1 + usize::from(is_partly_frozen), width).0
+    table::fitted(&columns, &lines, 1 + usize::from(is_partly_frozen), width, "")
 }
 
 #[cfg(test)]

@@ -46,10 +46,15 @@ pub fn stderr() -> Clean<StderrLock<'static>> {
     Clean { to: io::stderr().lock(), make: for_terminal }
 }
 
-/// The columns that a text for people has: those of the terminal that standard output goes to, or what the variable
-/// COLUMNS says where it goes elsewhere. Nothing is known of a pipe without it.
+/// The columns of a text for people on standard output: those of its terminal, or what the variable COLUMNS says.
 pub fn columns() -> Option<usize> {
-    let of_terminal = Term::stdout().size_checked().map(|(_, columns)| usize::from(columns));
+    columns_of(&Term::stdout())
+}
+
+/// The columns that a text for people has: those of the terminal that a stream goes to, or what the variable COLUMNS says
+/// where it goes elsewhere. Nothing is known of a pipe without it.
+fn columns_of(stream: &Term) -> Option<usize> {
+    let of_terminal = stream.size_checked().map(|(_, columns)| usize::from(columns));
     let is_usable = |columns: &usize| (LEAST_COLUMNS..=MOST_COLUMNS).contains(columns);
     let asked = || std::env::var("COLUMNS").ok()?.parse().ok().filter(is_usable);
     of_terminal.filter(|columns| *columns > 0).or_else(asked)
@@ -60,7 +65,7 @@ pub fn columns() -> Option<usize> {
 /// # Errors
 /// If standard output takes no more.
 pub fn print(text: &str) -> io::Result<()> {
-    stdout().write_all(fit(text).as_bytes())
+    stdout().write_all(fit(text, columns()).as_bytes())
 }
 
 /// [`print()`] of a text of our own with colours, in which names have been made harmless before.
@@ -68,11 +73,19 @@ pub fn print(text: &str) -> io::Result<()> {
 /// # Errors
 /// If standard output takes no more.
 pub fn print_coloured(text: &str) -> io::Result<()> {
-    coloured_stdout().write_all(fit(text).as_bytes())
+    coloured_stdout().write_all(fit(text, columns()).as_bytes())
 }
 
-fn fit(text: &str) -> String {
-    columns().map_or_else(|| text.to_string(), |columns| fitted(text, columns))
+/// [`print()`] to standard error.
+///
+/// # Errors
+/// If standard error takes no more.
+pub fn print_error(text: &str) -> io::Result<()> {
+    stderr().write_all(fit(text, columns_of(&Term::stderr())).as_bytes())
+}
+
+fn fit(text: &str, columns: Option<usize>) -> String {
+    columns.map_or_else(|| text.to_string(), |columns| fitted(text, columns))
 }
 
 /// The line that says that a file has been written.

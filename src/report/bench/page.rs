@@ -39,7 +39,8 @@ pub fn page(record: &BenchRecord) -> String {
     Page { title: "Training throughput".into(), subtitle, heroes: heroes(record), sections }.to_html()
 }
 
-/// The largest throughput, the largest fraction of the peak, and beside whom the first was measured; else how many cases.
+/// The largest throughput, the largest fraction of the peak, and how we stand beside the framework that comes nearest; how
+/// many cases there are where there is no other.
 fn heroes(record: &BenchRecord) -> Vec<Hero> {
     let own = || record.cases.iter().filter(|case| case.framework == FALLLINE);
     let most = |value: &dyn Fn(&CaseRecord) -> f64| own().max_by(|a, b| value(a).total_cmp(&value(b)));

@@ -105,8 +105,7 @@ fn own_table(task: &Task, own: &[&CaseRecord], width: Option<usize>) -> String {
         own.iter().map(|case| filled.iter().map(|(_, _, _, text)| text(case)).collect()).collect();
     let titles: Vec<table::Column> =
         filled.iter().map(|&&(title, side, yields, _)| table::Column { title, side, yields }).collect();
-    let (text, dropped) = table::fitted(&titles, &rows, 0, width);
-    text + &table::left_out(&dropped, ", --out or --csv", width.unwrap_or(COLUMNS).min(COLUMNS))
+    table::fitted(&titles, &rows, 0, width, ", --out or --csv")
 }
 
 /// [`margins`], with a star if runs lie far off: "-0.8 +9.9 %*".
@@ -146,8 +145,8 @@ fn doubtful(task: &Task, own: &[&CaseRecord]) -> String {
     let count = own.iter().filter(|case| !doubts(case).is_empty()).count();
     if count > MOST_DOUBTFUL {
         let text = format!(
-            "  ! {count} of {} cases are doubtful: runs far from the median, wide intervals or much waiting; --out and \
-             --json say which",
+            "  ! {count} of {} cases are doubtful: runs far from the median, wide intervals or much waiting; the page of \
+             --out says which",
             own.len()
         );
         return format!("{}\n", style(text).yellow());

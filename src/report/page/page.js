@@ -67,7 +67,7 @@ if (spots.length > 0) {
     if (!tip.hidden && spot?.matches("[data-tip]")) show(spot); else hide();
   }, { passive: true, capture: true });
 }
-// What is wider than its place says that it scrolls, and on which side it goes on.
+// What is wider than its place says that it scrolls, and fades where it goes on.
 for (const place of document.querySelectorAll(".scroll, .chart.wide")) {
   const hint = document.createElement("p");
   hint.className = "hint";
@@ -77,7 +77,7 @@ for (const place of document.querySelectorAll(".scroll, .chart.wide")) {
   const look = () => {
     const rest = place.scrollWidth - place.clientWidth;
     place.classList.toggle("goes-on", rest - place.scrollLeft > 1);
-    place.classList.toggle("goes-back", rest > 1);
+    place.classList.toggle("scrolls", rest > 1);
   };
   place.addEventListener("scroll", look, { passive: true });
   addEventListener("resize", look);

@@ -227,8 +227,7 @@ fn sites(record: &ProfileRecord, columns: usize, layer: Option<&str>) -> String 
         .collect();
     let cells = |row: &Row| kept.iter().map(|column| (column.text)(row)).collect::<Vec<String>>();
     let cells: Vec<Vec<String>> = rows.iter().map(cells).collect();
-    let (text, dropped) = table::fitted(&titles, &cells, 2, Some(columns));
-    text + &table::left_out(&dropped, ", --out or --csv", columns.min(WIDEST_TEXT))
+    table::fitted(&titles, &cells, 2, Some(columns), ", --out or --csv")
 }
 
 fn of_workers(record: &ProfileRecord, columns: usize) -> String {
@@ -252,9 +251,8 @@ fn of_workers(record: &ProfileRecord, columns: usize) -> String {
         shown.iter().map(cell).collect::<Vec<String>>()
     };
     let rows: Vec<Vec<String>> = record.workers.iter().map(row).collect();
-    let (text, _) = table::fitted(&titles, &rows, 0, Some(columns));
+    let mut text = table::fitted(&titles, &rows, 0, Some(columns), ", --out or --csv");
     let waiting = seconds_of(record, super::facts::BARRIER);
-    let mut text = text;
     let sentence = workers::sentence(record).unwrap_or_default();
     let share = format!("{} of a step is waiting at barriers.", percent(share(record, waiting)));
     if record.workers.len() > 1 {

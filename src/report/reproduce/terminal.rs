@@ -143,8 +143,7 @@ pub fn table(record: &ReproduceRecord, width: Option<usize>) -> String {
     ]
     .map(|(title, side, yields)| table::Column { title, side, yields });
     let rows: Vec<Vec<String>> = record.recipes.iter().map(row).collect();
-    let (text, dropped) = table::fitted(&columns, &rows, 0, width);
-    text + &table::left_out(&dropped, ", --out or --json", width.unwrap_or_default())
+    table::fitted(&columns, &rows, 0, width, ", --out or --json")
 }
 
 /// The missing seeds of a reproduction that was interrupted by Ctrl-C or a signal of this name, a line for each

@@ -164,6 +164,5 @@ fn best(record: &SearchRecord, width: Option<usize>) -> String {
         .enumerate()
         .map(|(index, &(title, side))| table::Column { title, side, yields: yields(title, index) })
         .collect();
-    let (text, dropped) = table::fitted(&columns, &rows, 0, width);
-    text + &table::left_out(&dropped, ", --out or --json", width.unwrap_or_default())
+    table::fitted(&columns, &rows, 0, width, ", --out or --json")
 }
