@@ -44,6 +44,8 @@ pub(super) fn draw<B: DrawingBackend>(chart: &BarChart, canvas: &mut Canvas<B>) 
     let fits =
         |value: &Point| text_width(&label(value, chart.y.unit), VALUE_SIZE) * WIDER_LETTERS < bar_width;
     let all_fit = chart.series.iter().flat_map(|series| &series.values).flatten().all(fits);
+    // The tabulator stops at the first bar of each series, arrows go on from there.
+    let mut reached = vec![false; chart.series.len()];
     for (group, name) in chart.groups.iter().enumerate() {
         let middle = frame.left + group_width * (group as f64 + 0.5);
         let room = group_width - 4.0;
@@ -62,7 +64,7 @@ pub(super) fn draw<B: DrawingBackend>(chart: &BarChart, canvas: &mut Canvas<B>) 
             let told = format!("{} {}", chart.y.label, value.told(&chart.y));
             let lines = [first.clone(), format!("{} {name}", chart.x_label), told];
             let place = Place::Rectangle((left, top.min(foot) - 2.0), (right, top.max(foot)));
-            canvas.spots.add(place, &lines, &[], group == 0);
+            canvas.spots.add(place, &lines, &[], !std::mem::replace(&mut reached[index], true));
             if all_fit {
                 let above = ends.1.unwrap_or(top).min(top).min(foot) - 9.0;
                 let label = label(&value, chart.y.unit);

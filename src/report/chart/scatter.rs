@@ -35,13 +35,14 @@ pub(super) fn draw<B: DrawingBackend>(chart: &ScatterChart, canvas: &mut Canvas<
     draw_x_axis(canvas, &frame, &x);
     frame::draw_x_label(canvas, &frame, &chart.x.caption());
     let are_told = dots().count() <= MOST_TOLD;
-    for (index, &(at, value)) in dots().enumerate() {
+    let mut is_first = true;
+    for &(at, value) in dots() {
         if let (Some(x), Some(y)) = (x_of(&frame, &x, at), frame.y(value)) {
             canvas.dot((x, y), RADIUS, PALETTE[0], OPACITY);
             if are_told {
                 let told = |axis: &Axis, value: f64| format!("{} {}", axis.label, axis.told(value));
                 let lines = [chart.title.clone(), told(&chart.x, at), told(&chart.y, value)];
-                canvas.spots.add(Place::Disc((x, y), RADIUS), &lines, &[], index == 0);
+                canvas.spots.add(Place::Disc((x, y), RADIUS), &lines, &[], std::mem::take(&mut is_first));
             }
         }
     }

@@ -242,6 +242,14 @@ fn places_tell_their_numbers() {
     assert_eq!(bars.len(), 2, "where there is no bar, there is nothing to tell");
     assert!(bars[1] == "b\nbatch 16\nsamples/s 5, from 4 to 6", "{bars:?}");
 
+    // The first bar of a series may be missing.
+    let values = vec![None, Some(Point::new(0.0, 5.0)), Some(Point::new(0.0, 6.0))];
+    let series = vec![Bars { name: "a".into(), values }];
+    let groups = ["x", "y", "z"].map(String::from).to_vec();
+    let y = Axis::new("samples/s");
+    let late = Chart::Bars(BarChart { title: "Late".into(), x_label: "batch".into(), y, groups, series });
+    assert_eq!(late.to_inline_svg().matches("tabindex=\"0\"").count(), 1);
+
     let cells = told(&heat_map());
     assert_eq!(cells.len(), 5);
     assert_eq!(cells[1], "Fraction of peak: 50 %\noptimizer sgd\nbatch 64");
