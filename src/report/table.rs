@@ -121,7 +121,8 @@ mod tests {
         let text = width(Some(24));
         assert!(text.starts_with("name    note\n"), "{text}");
         assert!(text.ends_with("no room for: µs, more; a\nwider terminal shows\nthem\n"), "{text}");
-        assert!(width(Some(11)).starts_with("name\n──────\na\nlonger\nno room for:\n"));
+        // The sentence, too, is broken between words.
+        assert!(width(Some(11)).starts_with("name\n──────\na\nlonger\nno room\nfor: µs,\nmore, note;\n"));
         // What never yields stays, however narrow it is.
         assert!(width(Some(2)).starts_with("name\n──────\na\nlonger\n"));
     }
