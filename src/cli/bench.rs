@@ -4,7 +4,6 @@ pub(super) mod arguments;
 
 use crate::cli::bench::arguments::SuiteName;
 pub use arguments::BenchArguments;
-use std::io::Write;
 use std::path::Path;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
@@ -96,13 +95,12 @@ pub fn run(arguments: BenchArguments) -> anyhow::Result<ExitCode> {
         true => keep(&record, &files, &mut text),
         false => finish(&arguments, &record, &files, &mut text),
     };
-    let mut out = terminal::coloured_stdout();
-    let printed = out.write_all(text.as_bytes());
+    let printed = terminal::print_coloured(&text);
     written?;
     printed?;
     let Some(baseline) = baseline else { return Ok(ExitCode::SUCCESS) };
     let comparison = Comparison::of(&record, &baseline, arguments.tolerance);
-    out.write_all(format!("\n{}", comparison::text(&comparison)).as_bytes())?;
+    terminal::print_coloured(&format!("\n{}", comparison::text(&comparison)))?;
     Ok(if comparison.is_slower() { ExitCode::from(SLOWER) } else { ExitCode::SUCCESS })
 }
 

@@ -1,7 +1,6 @@
 //! `fallline bench --kernel`: one kernel of a network by itself.
 
 use std::ffi::{OsStr, OsString};
-use std::io::Write;
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -33,9 +32,8 @@ pub fn run(arguments: &BenchArguments, wanted: &str) -> anyhow::Result<ExitCode>
         threads: single("--threads", &arguments.threads)?.copied().unwrap_or_else(machine::usable_cores),
         time: arguments.seconds.map_or(TIME, Duration::from_secs_f64),
     };
-    let mut out = terminal::coloured_stdout();
     if wanted == LIST {
-        out.write_all(tables::list(&kernel::list(&request)?).as_bytes())?;
+        terminal::print_coloured(&tables::list(&kernel::list(&request)?))?;
         return Ok(ExitCode::SUCCESS);
     }
     let line = Spinner::new();
@@ -43,7 +41,7 @@ pub fn run(arguments: &BenchArguments, wanted: &str) -> anyhow::Result<ExitCode>
     let wanted = Some(wanted).filter(|&wanted| wanted != ALL);
     let kernels = kernel::run(&request, wanted, stop.flag(), &mut |what| line.say(what));
     line.finish();
-    out.write_all(tables::table(&kernels?).as_bytes())?;
+    terminal::print_coloured(&tables::table(&kernels?))?;
     Ok(ExitCode::SUCCESS)
 }
 

@@ -1,6 +1,5 @@
 //! `fallline train --folds K`
 
-use std::io::Write;
 use std::path::Path;
 use std::process::ExitCode;
 
@@ -37,7 +36,7 @@ pub fn run(
     };
     if !arguments.quiet {
         let model = Model::build(&recipe.model, data.train.shape(), data.classes, recipe.train.seed)?;
-        terminal::stdout().write_all(heading(recipe, data, [data.train.len(), 0], &model).as_bytes()).ok();
+        terminal::print(&heading(recipe, data, [data.train.len(), 0], &model)).ok();
     }
     let stop = signals::listen(watchers.terminal.line(), STOPPING);
     let record = train::cross_validate(data, recipe, folds, &team, stop.flag(), &mut watchers);
@@ -58,7 +57,7 @@ pub fn run(
         _ => {}
     }
     text += &outcomes.written;
-    let printed = terminal::stdout().write_all(text.as_bytes());
+    let printed = terminal::print(&text);
     let diverged = |(index, record): (usize, &train::TrainRecord)| {
         let text = run::divergence(record.diverged.as_ref()?);
         Some(format!("fold {}: {text}", index + 1))
